@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+#include "weft/model/environment.hpp"
+
+#include <cerrno>
+#include <ctime>
+
+#if defined(__linux__)
+#include <linux/futex.h>
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#else
+#error "futex and membarrier are ported to Linux only; see docs/architecture.md, Platforms"
+#endif
+
+namespace weft::detail {
+
+bool real_environment::asymmetric_fence_ = false;
+
+void real_environment::initialise() noexcept {
+    static const bool registered = [] {
+        long query = ::syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0);
+        if (query < 0 || (query & MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0) return false;
+        return ::syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+    }();
+    if (registered && !asymmetric_fence_) asymmetric_fence_ = true;
+}
+
+void real_environment::heavy_fence() noexcept {
+    if (asymmetric_fence_) {
+        // Fact: a registered process cannot be refused; a failure would mean lost wake-ups.
+        if (::syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0) return;
+    }
+    seq_cst_fence();
+}
+
+bool real_environment::futex_wait(atomic<std::uint32_t>& word, std::uint32_t expected,
+                                  time_point deadline) noexcept {
+    timespec until{};
+    timespec* limit = nullptr;
+    if (deadline != time_point::max()) {
+        auto since_boot = deadline.time_since_epoch();
+        if (since_boot.count() < 0) since_boot = nanoseconds{0};
+        auto whole = std::chrono::duration_cast<std::chrono::seconds>(since_boot);
+        until.tv_sec = static_cast<time_t>(whole.count());
+        until.tv_nsec = static_cast<long>((since_boot - whole).count());
+        limit = &until;
+    }
+    // FUTEX_WAIT_BITSET takes an absolute CLOCK_MONOTONIC deadline, which is what steady_clock reads.
+    long result = ::syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word),
+                            FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, expected, limit, nullptr,
+                            FUTEX_BITSET_MATCH_ANY);
+    return !(result == -1 && errno == ETIMEDOUT);
+}
+
+void real_environment::futex_wake(atomic<std::uint32_t>& word, int count) noexcept {
+    ::syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word),
+              FUTEX_WAKE_BITSET | FUTEX_PRIVATE_FLAG, count, nullptr, nullptr,
+              FUTEX_BITSET_MATCH_ANY);
+}
+
+}  // namespace weft::detail
