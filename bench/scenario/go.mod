@@ -1,0 +1,3 @@
+module weft/bench/scenario
+
+go 1.19
