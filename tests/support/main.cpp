@@ -22,7 +22,7 @@ using listener_base = Catch::TestEventListenerBase;
 #endif
 
 class count_listener : public listener_base {
-   public:
+public:
     using listener_base::listener_base;
 
     void testRunEnded(const Catch::TestRunStats& stats) override {

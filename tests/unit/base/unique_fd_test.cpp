@@ -22,7 +22,9 @@ int open_null() { return ::open("/dev/null", O_RDONLY | O_CLOEXEC); }
 TEST_CASE("a descriptor is closed when its owner goes", "[base]") {
     int fd = open_null();
     REQUIRE(is_open(fd));
-    { unique_fd owner(fd); }
+    {
+        unique_fd owner(fd);
+    }
     CHECK_FALSE(is_open(fd));
 }
 
