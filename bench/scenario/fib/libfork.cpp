@@ -15,8 +15,8 @@ inline constexpr auto fib = [](auto self, std::uint64_t n) -> lf::task<std::uint
     if (n < 2) co_return n;
     std::uint64_t left = 0;
     std::uint64_t right = 0;
-    co_await lf::fork(&left, self)(n - 1);
-    co_await lf::call(&right, self)(n - 2);
+    co_await lf::fork[&left, self](n - 1);
+    co_await lf::call[&right, self](n - 2);
     co_await lf::join;
     co_return left + right;
 };

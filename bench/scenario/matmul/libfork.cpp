@@ -23,10 +23,10 @@ inline constexpr auto multiply = [](auto self, bench::window a, bench::window b,
         const bench::window below = a.quadrant(1, k, half);
         const bench::window left = b.quadrant(k, 0, half);
         const bench::window right = b.quadrant(k, 1, half);
-        co_await lf::fork(self)(above, left, c.quadrant(0, 0, half), half);
-        co_await lf::fork(self)(above, right, c.quadrant(0, 1, half), half);
-        co_await lf::fork(self)(below, left, c.quadrant(1, 0, half), half);
-        co_await lf::call(self)(below, right, c.quadrant(1, 1, half), half);
+        co_await lf::fork[self](above, left, c.quadrant(0, 0, half), half);
+        co_await lf::fork[self](above, right, c.quadrant(0, 1, half), half);
+        co_await lf::fork[self](below, left, c.quadrant(1, 0, half), half);
+        co_await lf::call[self](below, right, c.quadrant(1, 1, half), half);
         co_await lf::join;
     }
 };

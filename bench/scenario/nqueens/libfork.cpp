@@ -17,7 +17,7 @@ inline constexpr auto place = [](auto self, bench::board queens, std::size_t row
     std::array<std::uint64_t, bench::max_queens> counts{};
     for (std::size_t column = 0; column < n; ++column) {
         if (!bench::is_safe(queens, row, column)) continue;
-        co_await lf::fork(&counts[column], self)(bench::with_queen(queens, row, column), row + 1,
+        co_await lf::fork[&counts[column], self](bench::with_queen(queens, row, column), row + 1,
                                                  n);
     }
     co_await lf::join;

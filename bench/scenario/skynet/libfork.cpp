@@ -17,9 +17,9 @@ inline constexpr auto skynet = [](auto self, std::uint64_t first,
     const std::uint64_t share = leaves / 10;
     std::array<std::uint64_t, 10> sums{};
     for (std::uint64_t i = 0; i < 9; ++i) {
-        co_await lf::fork(&sums[i], self)(first + i * share, share);
+        co_await lf::fork[&sums[i], self](first + i * share, share);
     }
-    co_await lf::call(&sums[9], self)(first + 9 * share, share);
+    co_await lf::call[&sums[9], self](first + 9 * share, share);
     co_await lf::join;
     std::uint64_t total = 0;
     for (const std::uint64_t sum : sums) total += sum;
