@@ -2,18 +2,21 @@
 // Copyright the weft authors
 
 // The main() of every Catch2 executable: fixes and prints the seed, runs the tests, and leaves the
-// number of passed and failed test cases in the file that WEFT_TEST_COUNTS names (tools/test adds
-// them up).
+// number of passed and failed test cases in a file of the executable's name in the directory that
+// WEFT_TEST_COUNTS_DIR names (tools/test adds them up).
 #define CATCH_CONFIG_RUNNER
 #include "support/catch.hpp"
 #include "support/seed.hpp"
 
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <random>
 #include <string>
 
 namespace {
+
+std::filesystem::path executable_name;
 
 #if defined(CATCH_VERSION_MAJOR) && CATCH_VERSION_MAJOR >= 3
 using listener_base = Catch::EventListenerBase;
@@ -27,9 +30,10 @@ public:
 
     void testRunEnded(const Catch::TestRunStats& stats) override {
         listener_base::testRunEnded(stats);
-        const char* path = std::getenv("WEFT_TEST_COUNTS");
-        if (path == nullptr) return;
-        std::FILE* file = std::fopen(path, "w");
+        const char* directory = std::getenv("WEFT_TEST_COUNTS_DIR");
+        if (directory == nullptr) return;
+        auto path = std::filesystem::path(directory) / executable_name;
+        std::FILE* file = std::fopen(path.c_str(), "w");
         if (file == nullptr) return;
         const Catch::Counts& cases = stats.totals.testCases;
         std::fprintf(file, "%llu %llu\n",
@@ -57,6 +61,7 @@ std::uint64_t weft::test::seed() noexcept { return run_seed; }
 
 int main(int argc, char** argv) {
     run_seed = fix_seed();
+    executable_name = std::filesystem::path(argv[0]).filename();
     std::printf("seed: WEFT_TEST_SEED=%llu\n", static_cast<unsigned long long>(run_seed));
     std::fflush(stdout);
     Catch::Session session;
