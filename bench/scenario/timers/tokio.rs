@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+//! timers on Tokio: a task for every sleep.
+
+use std::time::{Duration, Instant};
+
+const HEAD_START: Duration = Duration::from_millis(500);
+
+fn deadline_of(start: Instant, i: u64, size: u64) -> Instant {
+    let place = i * 100_003 % size;
+    start + HEAD_START + Duration::from_nanos(place * 1_000_000_000 / size)
+}
+
+/// How late, in nanoseconds: negative for a sleep that ends early.
+async fn sleeper(deadline: Instant) -> i64 {
+    tokio::time::sleep_until(deadline.into()).await;
+    let now = Instant::now();
+    if now >= deadline {
+        (now - deadline).as_nanos() as i64
+    } else {
+        -((deadline - now).as_nanos() as i64)
+    }
+}
+
+async fn sleep_all(size: u64) -> Vec<i64> {
+    let start = Instant::now();
+    let mut tasks = Vec::with_capacity(size as usize);
+    for i in 0..size {
+        tasks.push(tokio::spawn(sleeper(deadline_of(start, i, size))));
+    }
+    let mut late = Vec::with_capacity(size as usize);
+    for task in tasks {
+        late.push(task.await.expect("the sleep ends"));
+    }
+    late
+}
+
+fn main() {
+    let given = contract::parse();
+    let runtime = contract::runtime(given.workers);
+    for _ in 0..given.repeat {
+        let task = runtime.spawn(sleep_all(given.size));
+        let mut late = runtime.block_on(task).expect("the sleeps end");
+        let answer = late.iter().filter(|nanoseconds| **nanoseconds >= 0).count() as u64;
+        late.sort_unstable();
+        contract::report_metric(late[late.len() / 2] as f64 / 1e3, "us", answer, "p50");
+        contract::report_metric(late[late.len() * 99 / 100] as f64 / 1e3, "us", answer, "p99");
+    }
+}
