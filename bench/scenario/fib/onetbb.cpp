@@ -28,7 +28,6 @@ int main(int argc, char** argv) {
     const bench::arguments given = bench::parse(argc, argv);
     const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, given.workers);
     tbb::task_arena arena(static_cast<int>(given.workers));
-    bench::measure_per_operation(given, bench::fib_calls(given.size), [&] {
-        return arena.execute([&] { return fib(given.size); });
-    });
+    bench::measure_per_operation(given, bench::fib_calls(given.size),
+                                 [&] { return arena.execute([&] { return fib(given.size); }); });
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the weft authors
 
-// fib(n) by the recursion, with a fork at every call and no cut-off: nothing but the cost of a fork.
+// fib(n) by the recursion, with a fork at every call and no cut-off: nothing but the cost of a
+// fork.
 #pragma once
 
 #include <cstdint>

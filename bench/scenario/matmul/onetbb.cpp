@@ -39,9 +39,8 @@ int main(int argc, char** argv) {
     for (unsigned i = 0; i < given.repeat; ++i) {
         m.clear();
         const auto start = std::chrono::steady_clock::now();
-        arena.execute([&] {
-            multiply(m.window_of(m.a), m.window_of(m.b), m.window_of(m.c), m.order);
-        });
+        arena.execute(
+            [&] { multiply(m.window_of(m.a), m.window_of(m.b), m.window_of(m.c), m.order); });
         bench::report(bench::nanoseconds_since(start) / 1e6, "ms", m.checksum());
     }
 }

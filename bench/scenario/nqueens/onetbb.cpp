@@ -34,7 +34,6 @@ int main(int argc, char** argv) {
     const bench::arguments given = bench::parse(argc, argv);
     const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, given.workers);
     tbb::task_arena arena(static_cast<int>(given.workers));
-    bench::measure_whole(given, [&] {
-        return arena.execute([&] { return place(bench::board{}, 0, given.size); });
-    });
+    bench::measure_whole(
+        given, [&] { return arena.execute([&] { return place(bench::board{}, 0, given.size); }); });
 }

@@ -31,6 +31,6 @@ weft::coro<std::uint64_t> place(bench::board queens, std::size_t row, std::size_
 int main(int argc, char** argv) {
     const bench::arguments given = bench::parse(argc, argv);
     weft::runtime runtime({.workers = given.workers});
-    bench::measure_whole(
-        given, [&] { return runtime.block_on(place(bench::board{}, 0, given.size)); });
+    bench::measure_whole(given,
+                         [&] { return runtime.block_on(place(bench::board{}, 0, given.size)); });
 }
