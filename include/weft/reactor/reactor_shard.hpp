@@ -83,7 +83,10 @@ private:
     counter stale_{0};
 };
 
-using reactor_shard = basic_reactor_shard<real_environment>;
+/// The shard of production; a class of its own so that the ports can name it without this header.
+class reactor_shard final : public basic_reactor_shard<real_environment> {
+    using basic_reactor_shard::basic_reactor_shard;
+};
 using reactor_slot = io_slot<real_environment>;
 
 // ---------------------------------------------------------------------------------------------

@@ -295,9 +295,11 @@ TEST_CASE("a shard on the real kernel wakes a reader when its data comes", "[rea
     CHECK(poll(0ns).empty());
     // The first event (writable at once) marked only the writer: reading starts empty.
     REQUIRE(slot->word(io_direction::read).prepare(&reader) == io_prepare::waiting);
-    std::thread peer([&] { pair.send("x"); });
+    ssize_t sent = 0;
+    std::thread peer([&] { sent = ::send(pair.far.get(), "x", 1, MSG_NOSIGNAL); });
     CHECK(poll(poller::forever) == std::vector<io_waiter*>{&reader});
     peer.join();
+    CHECK(sent == 1);
     CHECK(shard.counters().woken == 1);
     shard.close(*slot, [](io_waiter*) {});
     shard.remove(*slot, pair.near.get());

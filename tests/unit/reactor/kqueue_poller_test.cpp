@@ -10,6 +10,9 @@
 #include <cstdint>
 #include <ctime>
 
+// The header names a type and a function alike, which g++ calls shadowing.
+#pragma GCC diagnostic ignored "-Wshadow"
+
 // The declarations as FreeBSD 11 and macOS have them (field for field; macOS has no ext[]).
 struct kevent {
     std::uintptr_t ident;
