@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+// The deliberate faults that the model tests must find. A structure asks `mutated<Env>(m)` where a
+// one-line fault can be planted; an environment that has no `static bool mutant(mutation)` answers
+// with a constant false, so production pays nothing. Each value names the fault, not the symptom.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace weft::detail {
+
+enum class mutation : std::uint8_t {
+    none,
+    // include/weft/queue/work_deque.hpp
+    deque_pop_without_fence,     ///< pop() reads the top before its lowered bottom is visible (P3)
+    deque_steal_without_fence,   ///< steal() reads the bottom without the heavy fence (P3)
+    deque_push_relaxed,          ///< push() publishes the bottom without release (P1)
+    deque_pop_last_without_cas,  ///< pop() takes the last item without racing for it (I2)
+    deque_grow_publishes_early,  ///< grow() publishes the ring before it is filled (P4)
+    deque_push_off_by_one,       ///< push() overwrites the oldest item of a full ring (I3)
+    deque_batch_unclaimed,       ///< steal_half() moves the top by one less than it takes (I2)
+    deque_steal_rereads_top,     ///< steal() uses a top that it read after the fence (P3)
+    // include/weft/park/parker.hpp
+    parker_parks_over_token,      ///< park overwrites a token instead of consuming it (I1)
+    parker_wakes_first,           ///< unpark() wakes the futex before it stores the token (P1)
+    parker_token_only_if_parked,  ///< unpark() of a running worker is dropped (I1)
+    // include/weft/park/idle_set.hpp
+    park_without_heavy_fence,     ///< announce_idle() re-scans without the fence (P1)
+    park_skip_rescan,             ///< announce_idle(.., scan) does not re-scan
+    park_rescan_before_announce,  ///< announce_idle(.., scan) re-scans first, announces then
+    last_searcher_rule,           ///< finish_search_found() never says "last"
+    idle_undo_without_recheck,    ///< notify_one() gives up after a failed claim without looking
+                                  ///< again
+    idle_claims_twice,  ///< a claim does not look whether it was the one that cleared the bit
+    // include/weft/task/lifecycle.hpp
+    lifecycle_ignore_early_wake,     ///< try_suspend() does not look for an early wake (I3)
+    lifecycle_ignore_early_cancel,   ///< try_suspend() does not look for an earlier request (I4)
+    lifecycle_wake_through_busy,     ///< wake() does not heed a canceller at work (I2)
+    lifecycle_forget_deferred_wake,  ///< release() leaves a deferred wake undone (I2)
+    lifecycle_finish_over_request,   ///< finish() lets a value pass over a request (I4)
+    count,
+};
+
+/// Is the fault `which` planted in this environment? Constant false in production.
+template <class Env>
+[[nodiscard]] constexpr bool mutated([[maybe_unused]] mutation which) noexcept {
+    if constexpr (requires { static_cast<bool>(Env::mutant(which)); }) {
+        return static_cast<bool>(Env::mutant(which));
+    } else {
+        return false;
+    }
+}
+
+/// `order`, or relaxed where the fault `which` is planted.
+template <class Env>
+[[nodiscard]] constexpr std::memory_order order_unless(mutation which,
+                                                       std::memory_order order) noexcept {
+    return mutated<Env>(which) ? std::memory_order_relaxed : order;  // the planted fault itself
+}
+
+}  // namespace weft::detail

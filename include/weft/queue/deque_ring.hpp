@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+// The circular storage of a work deque: a power of two of atomic slots, addressed by an index that
+// only grows. The owner writes, anyone reads; which index may be written or read when is the
+// deque's protocol (work_deque.hpp), not decided here. A ring owns the ring that it replaced.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "weft/model/environment.hpp"
+#include "weft/model/mutation.hpp"
+
+namespace weft::detail {
+
+template <class Env>
+class deque_ring {
+public:
+    using index = std::int64_t;
+
+    /// `capacity` is rounded up to a power of two, at least 2. Throws std::bad_alloc.
+    explicit deque_ring(std::size_t capacity);
+
+    [[nodiscard]] index capacity() const noexcept { return static_cast<index>(mask_ + 1); }
+    void put(index at, void* item) noexcept {
+        slot_of(at).store(item, std::memory_order_relaxed);  // deque P1 or P4 publishes it
+    }
+    [[nodiscard]] void* get(index at) const noexcept {
+        return slot_of(at).load(std::memory_order_relaxed);  // deque P1 and P4 made it visible
+    }
+    /// Owner, before this ring is published: the slots [first, last) of `other`.
+    void copy_from(const deque_ring& other, index first, index last) noexcept;
+    /// Keeps `replaced`, which thieves may still read, alive as long as this ring.
+    void keep(std::unique_ptr<deque_ring> replaced) noexcept;
+
+private:
+    using slot = typename Env::template atomic<void*>;
+    [[nodiscard]] slot& slot_of(index at) const noexcept {
+        return slots_[static_cast<std::size_t>(at) & mask_];
+    }
+
+    std::size_t mask_;
+    std::unique_ptr<slot[]> slots_;
+    std::unique_ptr<deque_ring> replaced_;
+};
+
+// ---------------------------------------------------------------------------------------------
+
+template <class Env>
+deque_ring<Env>::deque_ring(std::size_t capacity)
+    : mask_(std::bit_ceil(capacity < 2 ? std::size_t{2} : capacity) - 1),
+      slots_(new slot[mask_ + 1]) {}
+
+template <class Env>
+void deque_ring<Env>::copy_from(const deque_ring& other, index first, index last) noexcept {
+    for (index at = first; at < last; ++at) put(at, other.get(at));
+}
+
+template <class Env>
+void deque_ring<Env>::keep(std::unique_ptr<deque_ring> replaced) noexcept {
+    replaced_ = std::move(replaced);
+}
+
+extern template class deque_ring<real_environment>;
+
+}  // namespace weft::detail

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+// The work deque: a growable Chase-Lev deque of pointers. One thread owns it and works at the
+// bottom, any thread takes from the top with one compare-and-swap. It knows neither what it holds
+// nor who runs it, frees no item, and never waits. Two ways of use, chosen by whoever holds it:
+//   lifo   the owner pops what it pushed last; thieves call steal()
+//   fifo   the owner never calls pop(), only take_front(); thieves call steal_fifo()/steal_half()
+// Sources: Chase and Lev, Dynamic circular work-stealing deque (SPAA 2005); Le, Pop, Cohen and
+// Zappa Nardelli, Correct and efficient work-stealing for weak memory models (PPoPP 2013).
+//
+// Protocol: work deque                                     checked by: tests/model/deque_model.cpp
+// Roles      owner (one thread) · thief (any thread, the owner too)
+// Words      top_ next index to steal, only grows · bottom_ next index to push · ring_ the storage
+// Fields     top_known_, rings → owner-confined;  slots → atomic, owner writes
+// Invariants I1 items are at [top, bottom); both are 64 bits and top never comes back: no ABA.
+//            I2 an index is claimed once: by the CAS of top_ that passes it, or by a pop() that
+//               saw top_ < index after P3. The last item is always claimed by CAS.
+//            I3 the slot of index i is written again only when the owner has read top_ > i.
+//            I4 a ring that was replaced is never written again and lives until destruction.
+// Edges      P1 bottom_ store release → bottom_ load acquire: the slots below it and their items.
+//               Every store of bottom_ is a release, pop()'s too: a thief may read any of them.
+//            P2 top_ CAS release → top_ load acquire in push(): the slot was read before it is
+//               written again (I3). RMWs of others in between continue the release sequence.
+//            P3 store-load pair: pop {lower bottom_, light fence, read top_} against
+//               steal {read top_, heavy fence, read bottom_}. Of a pop and a steal of one index at
+//               least one sees the other: the pop then goes to the CAS, the thief finds it empty.
+//            P4 ring_ store release → ring_ load acquire: the copied slots
+// Fences     pop needs P3 because it claims without CAS. push, take_front: none, they never lower
+//            bottom_, and take_front claims by CAS. steal_fifo, steal_half: none, if nobody pops:
+//            bottom_ then only grows, so all below any value read is published (P1), and every
+//            claim is a CAS on top_, so also of a batch [t, t+n) at once: it succeeds only if
+//            nothing of it was claimed before, and its slots were intact then (I3). On a deque
+//            with pops a batch could pass an index that a pop took without CAS: not offered.
+// Races      Two items, top t. The owner lowers bottom_ to t+1 and reads top_ = t: takes t+1
+//            without CAS. A thief that takes t is no danger. A second thief that read top_ = t+1
+//            must have read it before its fence, so by P3 its bottom_ is t+1: empty.
+//            The thief reads a slot, sleeps, the owner laps the ring: by I3 top_ moved, CAS fails.
+// Progress   Lock-free: a CAS on top_ fails only because another one claimed.
+// Shutdown   Destruction needs all threads gone; items still inside are the caller's.
+// Rejected   split private/public deque: pop is as cheap here, and what is pushed is stealable at
+//            once; freeing rings early: doubling bounds the retired ones by the live one's size.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "weft/base/check.hpp"
+#include "weft/model/environment.hpp"
+#include "weft/queue/deque_ring.hpp"
+
+namespace weft::detail {
+
+enum class steal_outcome : std::uint8_t {
+    item,       ///< the item is the caller's
+    empty,      ///< there was nothing, or the owner took the last
+    lost_race,  ///< another claimed it first; more may be there
+};
+
+template <class T>
+struct stolen {
+    steal_outcome outcome = steal_outcome::empty;
+    T* item = nullptr;      ///< the oldest one taken
+    std::size_t moved = 0;  ///< steal_half: how many more were pushed onto the thief's deque
+    [[nodiscard]] explicit operator bool() const noexcept { return item != nullptr; }
+};
+
+template <class Env, class T>
+class work_deque {
+public:
+    class owner_handle;
+    class thief_handle;
+    static constexpr std::size_t batch_limit = 32;  ///< most items of one steal_half()
+
+    /// `capacity` is rounded up to a power of two. Throws std::bad_alloc.
+    explicit work_deque(std::size_t capacity = 256);
+    work_deque(const work_deque&) = delete;
+    work_deque& operator=(const work_deque&) = delete;
+
+    /// The right to the bottom end: handed out once.
+    [[nodiscard]] owner_handle owner() noexcept;
+    [[nodiscard]] thief_handle thief() noexcept { return thief_handle(*this); }
+
+    /// Any thread; a hint unless a fence of the caller orders it (the parker's re-scan does).
+    [[nodiscard]] bool is_empty() const noexcept { return size_hint() == 0; }
+    [[nodiscard]] std::size_t size_hint() const noexcept;
+
+private:
+    using index = std::int64_t;
+    using ring = deque_ring<Env>;
+
+    void push(T* item);
+    T* pop() noexcept;
+    T* pop_last(index last, index top) noexcept;
+    T* take_front() noexcept;
+    void reserve(std::size_t more);
+    stolen<T> steal() noexcept;
+    stolen<T> steal_fifo() noexcept;
+    stolen<T> steal_half(owner_handle& into);
+    stolen<T> claim(index top) noexcept;
+    [[nodiscard]] bool has_room(index bottom, index more) noexcept;
+
+    static constexpr std::size_t line_bytes = 64;
+    alignas(line_bytes) typename Env::template atomic<index> top_{0};
+    alignas(line_bytes) typename Env::template atomic<index> bottom_{0};
+    typename Env::template atomic<ring*> ring_;
+    index top_known_ = 0;           // a value that top_ has reached
+    std::unique_ptr<ring> newest_;  // owns the chain of rings
+    bool owner_taken_ = false;
+};
+
+/// The owner's end. Movable to the thread that is to own; used by one thread at a time.
+template <class Env, class T>
+class work_deque<Env, T>::owner_handle {
+public:
+    owner_handle(owner_handle&& other) noexcept : deque_(other.deque_) { other.deque_ = nullptr; }
+    owner_handle& operator=(owner_handle&& other) noexcept {
+        std::swap(deque_, other.deque_);
+        return *this;
+    }
+    /// `item` is not null. Throws std::bad_alloc, and changes nothing then, only when it must grow.
+    void push(T* item) { deque_->push(item); }
+    /// The next `more` pushes do not grow, as long as nothing else is pushed. Throws bad_alloc.
+    void reserve(std::size_t more) { deque_->reserve(more); }
+    /// The newest item or nullptr. Makes this a lifo deque.
+    [[nodiscard]] T* pop() noexcept { return deque_->pop(); }
+    /// The oldest item or nullptr; costs a CAS. On lifo and fifo deques alike.
+    [[nodiscard]] T* take_front() noexcept { return deque_->take_front(); }
+    [[nodiscard]] bool is_empty() const noexcept { return deque_->is_empty(); }
+
+private:
+    friend class work_deque;
+    explicit owner_handle(work_deque& deque) noexcept : deque_(&deque) {}
+    work_deque* deque_;
+};
+
+/// The right to steal: any thread, any number of copies, valid as long as the deque.
+template <class Env, class T>
+class work_deque<Env, T>::thief_handle {
+public:
+    /// The oldest item. Right on every deque; pays the heavy fence when the deque is not empty.
+    [[nodiscard]] stolen<T> steal() const noexcept { return deque_->steal(); }
+    /// The oldest item, without a fence. Only for a deque whose owner never pops.
+    [[nodiscard]] stolen<T> steal_fifo() const noexcept { return deque_->steal_fifo(); }
+    /// Up to half of a deque whose owner never pops, at most batch_limit: the oldest is returned,
+    /// the others are pushed, oldest first, to `into`, the caller's own deque. Throws
+    /// std::bad_alloc before anything is taken.
+    [[nodiscard]] stolen<T> steal_half(owner_handle& into) const {
+        return deque_->steal_half(into);
+    }
+    [[nodiscard]] bool is_empty() const noexcept { return deque_->is_empty(); }
+
+private:
+    friend class work_deque;
+    explicit thief_handle(work_deque& deque) noexcept : deque_(&deque) {}
+    work_deque* deque_;
+};
+
+// ---------------------------------------------------------------------------------------------
+
+template <class Env, class T>
+work_deque<Env, T>::work_deque(std::size_t capacity) : newest_(new ring(capacity)) {
+    ring_.store(newest_.get(), std::memory_order_relaxed);  // not shared yet: no edge
+}
+
+template <class Env, class T>
+auto work_deque<Env, T>::owner() noexcept -> owner_handle {
+    WEFT_CHECK(!owner_taken_, "a work deque has one owner; pass its handle on instead");
+    owner_taken_ = true;
+    return owner_handle(*this);
+}
+
+template <class Env, class T>
+std::size_t work_deque<Env, T>::size_hint() const noexcept {
+    const index top = top_.load(std::memory_order_acquire);        // hint: before the bottom
+    const index bottom = bottom_.load(std::memory_order_acquire);  // hint: the newest there is
+    return bottom > top ? static_cast<std::size_t>(bottom - top) : 0;
+}
+
+template <class Env, class T>
+inline bool work_deque<Env, T>::has_room(index bottom, index more) noexcept {
+    const index off = mutated<Env>(mutation::deque_push_off_by_one) ? 1 : 0;
+    const index limit = newest_->capacity() - more + off;
+    if (bottom - top_known_ <= limit) return true;
+    top_known_ = top_.load(std::memory_order_acquire);  // P2: the slots below it were read
+    return bottom - top_known_ <= limit;
+}
+
+template <class Env, class T>
+inline void work_deque<Env, T>::push(T* item) {
+    WEFT_DCHECK(item != nullptr, "a null item reads as an empty deque");
+    const index bottom = bottom_.load(std::memory_order_relaxed);  // the owner's own store
+    if (!has_room(bottom, 1)) [[unlikely]]
+        reserve(1);
+    newest_->put(bottom, item);
+    bottom_.store(bottom + 1, order_unless<Env>(mutation::deque_push_relaxed,
+                                                std::memory_order_release));  // P1: the slot
+}
+
+template <class Env, class T>
+inline T* work_deque<Env, T>::pop() noexcept {
+    const index last = bottom_.load(std::memory_order_relaxed) - 1;  // the owner's own store
+    if (last < top_known_) return nullptr;                           // empty, top only grows
+    bottom_.store(last, std::memory_order_release);                  // P1: still covers the rest
+    if (!mutated<Env>(mutation::deque_pop_without_fence)) Env::light_fence();  // P3
+    const index top = top_.load(std::memory_order_relaxed);                    // P3
+    if (top < last) [[likely]]
+        return static_cast<T*>(newest_->get(last));
+    return pop_last(last, top);
+}
+
+template <class Env, class T>
+T* work_deque<Env, T>::pop_last(index last, index top) noexcept {
+    T* item = nullptr;
+    if (top == last) {
+        // Relaxed: the owner's later acquire of top_ sees the thieves' releases through this RMW.
+        if (mutated<Env>(mutation::deque_pop_last_without_cas) ||
+            top_.compare_exchange_strong(top, last + 1,
+                                         std::memory_order_relaxed,     // I2: owner's own claim
+                                         std::memory_order_relaxed)) {  // lost: nothing is read
+            item = static_cast<T*>(newest_->get(last));
+        }
+    }
+    bottom_.store(last + 1, std::memory_order_release);  // P1: empty, as before
+    top_known_ = last + 1;
+    return item;
+}
+
+template <class Env, class T>
+inline T* work_deque<Env, T>::take_front() noexcept {
+    const index bottom = bottom_.load(std::memory_order_relaxed);  // the owner's own store
+    if (bottom <= top_known_) return nullptr;
+    index top = top_.load(std::memory_order_relaxed);  // the owner wrote the slots itself
+    while (top < bottom) {
+        T* item = static_cast<T*>(newest_->get(top));
+        if (top_.compare_exchange_weak(top, top + 1,
+                                       std::memory_order_relaxed,     // I2: as in pop_last
+                                       std::memory_order_relaxed)) {  // lost: top was reloaded
+            return item;
+        }
+    }
+    top_known_ = bottom;
+    return nullptr;
+}
+
+template <class Env, class T>
+void work_deque<Env, T>::reserve(std::size_t more) {
+    const index bottom = bottom_.load(std::memory_order_relaxed);  // the owner's own store
+    if (has_room(bottom, static_cast<index>(more))) return;
+    const auto needed = static_cast<std::size_t>(bottom - top_known_) + more;
+    auto wider = std::make_unique<ring>(needed);
+    if (mutated<Env>(mutation::deque_grow_publishes_early)) {
+        ring_.store(wider.get(), std::memory_order_release);  // the planted fault itself
+    }
+    wider->copy_from(*newest_, top_known_, bottom);
+    wider->keep(std::move(newest_));  // I4
+    newest_ = std::move(wider);
+    ring_.store(newest_.get(), std::memory_order_release);  // P4: the copied slots
+}
+
+template <class Env, class T>
+stolen<T> work_deque<Env, T>::claim(index top) noexcept {
+    const ring* from = ring_.load(std::memory_order_acquire);  // P4: the copied slots
+    T* item = static_cast<T*>(from->get(top));
+    if (!top_.compare_exchange_strong(top, top + 1,
+                                      std::memory_order_release,     // P2: the slot was read
+                                      std::memory_order_relaxed)) {  // lost: nothing is used
+        return {steal_outcome::lost_race, nullptr, 0};
+    }
+    return {steal_outcome::item, item, 0};
+}
+
+template <class Env, class T>
+stolen<T> work_deque<Env, T>::steal() noexcept {
+    const index top = top_.load(std::memory_order_acquire);  // P3: read before the fence
+    // Why look twice: idle thieves mostly meet empty deques, and the fence is a system call.
+    if (bottom_.load(std::memory_order_acquire) <= top) return {};  // P1
+    const bool skip = mutated<Env>(mutation::deque_steal_without_fence);
+    if (!skip) Env::heavy_fence();  // P3
+    if (mutated<Env>(mutation::deque_steal_rereads_top)) return steal_fifo();
+    if (bottom_.load(std::memory_order_acquire) <= top) return {};  // P3, P1: the slot
+    return claim(top);
+}
+
+template <class Env, class T>
+stolen<T> work_deque<Env, T>::steal_fifo() noexcept {
+    const index top = top_.load(std::memory_order_acquire);         // before the bottom
+    if (bottom_.load(std::memory_order_acquire) <= top) return {};  // P1: the slot
+    return claim(top);
+}
+
+template <class Env, class T>
+stolen<T> work_deque<Env, T>::steal_half(owner_handle& into) {
+    WEFT_DCHECK(into.deque_ != this, "a deque cannot steal from itself");
+    index top = top_.load(std::memory_order_acquire);              // before the bottom
+    const index bottom = bottom_.load(std::memory_order_acquire);  // P1: the slots
+    if (bottom <= top) return {};
+    const index half = (bottom - top + 1) / 2;
+    const auto taken = std::min(static_cast<std::size_t>(half), batch_limit);
+    into.reserve(taken - 1);                                   // may throw, so before the claim
+    const ring* from = ring_.load(std::memory_order_acquire);  // P4: the copied slots
+    std::array<T*, batch_limit> items;
+    for (std::size_t i = 0; i < taken; ++i) {
+        items[i] = static_cast<T*>(from->get(top + static_cast<index>(i)));
+    }
+    const index less = mutated<Env>(mutation::deque_batch_unclaimed) && taken > 1 ? 1 : 0;
+    if (!top_.compare_exchange_strong(top, top + static_cast<index>(taken) - less,
+                                      std::memory_order_release,     // P2: the slots were read
+                                      std::memory_order_relaxed)) {  // lost: nothing is used
+        return {steal_outcome::lost_race, nullptr, 0};
+    }
+    for (std::size_t i = 1; i < taken; ++i) into.push(items[i]);
+    return {steal_outcome::item, items[0], taken - 1};
+}
+
+}  // namespace weft::detail
