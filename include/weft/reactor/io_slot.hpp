@@ -56,6 +56,9 @@ struct closed_waiters {
 };
 
 template <class Env>
+class reactor_core;
+
+template <class Env>
 class io_slot {
 public:
     io_slot() = default;
@@ -72,6 +75,8 @@ public:
     [[nodiscard]] bool matches(io_token token) const noexcept {
         return generation_.load(std::memory_order_acquire) == token.generation;  // P2
     }
+    /// While registered: the part of its shard that it keeps alive.
+    [[nodiscard]] reactor_core<Env>* owner() const noexcept { return owner_; }
     /// Closer, once a life: later events are dropped, later prepares say closed.
     [[nodiscard]] closed_waiters close() noexcept {
         generation_.fetch_add(1, std::memory_order_release);  // P2: ends this life
@@ -86,6 +91,7 @@ private:
     readiness_word<Env> writer_;
     typename Env::template atomic<std::uint32_t> generation_{1};
     std::uint32_t index_ = 0;
+    reactor_core<Env>* owner_ = nullptr;
     io_slot* next_free_ = nullptr;
 };
 
@@ -97,8 +103,8 @@ public:
     slot_slab& operator=(const slot_slab&) = delete;
     ~slot_slab();
 
-    /// Any thread. An open slot with both directions empty; throws std::bad_alloc.
-    [[nodiscard]] io_slot<Env>* acquire();
+    /// Any thread. An open slot of `owner` with both directions empty; throws std::bad_alloc.
+    [[nodiscard]] io_slot<Env>* acquire(reactor_core<Env>& owner);
     /// Closer, after the descriptor was removed from the poller.
     void release(io_slot<Env>* slot) noexcept;
     /// Any thread. Null for an index that was never handed out.
@@ -137,11 +143,12 @@ slot_slab<Env>::~slot_slab() {
 }
 
 template <class Env>
-io_slot<Env>* slot_slab<Env>::acquire() {
+io_slot<Env>* slot_slab<Env>::acquire(reactor_core<Env>& owner) {
     std::scoped_lock lock(mutex_);
     if (free_ == nullptr) grow_locked();
     io_slot<Env>* slot = free_;
     free_ = slot->next_free_;
+    slot->owner_ = &owner;
     slot->reader_.reopen();
     slot->writer_.reopen();
     ++in_use_;

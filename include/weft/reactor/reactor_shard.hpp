@@ -7,6 +7,17 @@
 //
 // Registration, closing and waking are for any thread. poll() is for one thread at a time; passing
 // that right from thread to thread is the caller's job and must order the calls.
+//
+// Protocol: life of a shard                     checked by:
+// tests/unit/reactor/reactor_shard_test.cpp Roles      scheduler (owns the shard) · closers of
+// registered slots (any thread) Word       references of the core: the shard's own and one a
+// registered slot Invariants I1 a slot can be closed and removed after its shard is gone: the core
+// outlives both.
+//            I2 an orphaned slot is never waited on: nobody polls it.
+// Edges      P1 drop release → last drop acquire: everything done to the core, before it is freed
+//            P2 orphan release → is_orphaned acquire
+// Shutdown   the shard's destructor marks the core orphaned and drops its reference, after the
+//            last poll() returned; the last remove() frees poller and slots.
 #pragma once
 
 #include <array>
@@ -30,14 +41,21 @@ struct reactor_counters {
 };
 
 template <class Env>
+class reactor_core;
+
+template <class Env>
 class basic_reactor_shard {
 public:
     using slot = io_slot<Env>;
     /// Events taken from the kernel by one poll(). More wait for the next.
     static constexpr std::size_t batch_limit = 256;
 
-    explicit basic_reactor_shard(std::unique_ptr<poller> kernel) noexcept
-        : poller_(std::move(kernel)) {}
+    explicit basic_reactor_shard(std::unique_ptr<poller> kernel)
+        : core_(new reactor_core<Env>(std::move(kernel))) {}
+    basic_reactor_shard(const basic_reactor_shard&) = delete;
+    basic_reactor_shard& operator=(const basic_reactor_shard&) = delete;
+    /// Nobody polls any more. Slots that are still registered stay valid until they are removed.
+    ~basic_reactor_shard() { core_->orphan(); }
 
     /// Any thread. Registers `fd`, which must be in non-blocking mode and stays the caller's.
     [[nodiscard]] std::expected<slot*, std::error_code> add(int fd) noexcept;
@@ -45,11 +63,16 @@ public:
     /// Any thread, once for each slot: step one of closing. Both directions say closed from now on;
     /// `sink(io_waiter*)` is called for each waiter and must see to it that it is woken.
     template <class Sink>
-    void close(slot& closing, Sink&& sink) noexcept;
+    static void close(slot& closing, Sink&& sink) noexcept;
 
     /// Any thread, once, after close() and before the descriptor itself is closed: step two. The
     /// slot belongs to the shard again.
-    void remove(slot& closed, int fd) noexcept;
+    static void remove(slot& closed, int fd) noexcept;
+
+    /// The shard that polled for this slot is gone: remove it, and register anew elsewhere.
+    [[nodiscard]] static bool is_orphaned(const slot& registered) noexcept {
+        return registered.owner()->is_orphaned();
+    }
 
     /// One thread at a time. Waits at most `timeout` (poller::forever: no limit), then calls
     /// `sink(io_waiter*)` for each waiter whose event came; returns how many that were.
@@ -58,12 +81,12 @@ public:
                                                                    Sink&& sink) noexcept;
 
     /// Any thread: makes the present or the next poll() return.
-    void wake() noexcept { poller_->wake(); }
+    void wake() noexcept { core_->kernel->wake(); }
 
     /// Any thread; exact only while nobody polls.
     [[nodiscard]] reactor_counters counters() const noexcept;
     /// Descriptors that are registered now.
-    [[nodiscard]] std::uint32_t registered() noexcept { return slots_.in_use(); }
+    [[nodiscard]] std::uint32_t registered() noexcept { return core_->slots.in_use(); }
 
 private:
     using counter = typename Env::template atomic<std::uint64_t>;
@@ -74,8 +97,7 @@ private:
                     std::memory_order_relaxed);                  // statistics: no edge
     }
 
-    std::unique_ptr<poller> poller_;
-    slot_slab<Env> slots_;
+    reactor_core<Env>* core_;
     std::array<poll_event, batch_limit> batch_{};
     counter polls_{0};
     counter events_{0};
@@ -91,19 +113,48 @@ using reactor_slot = io_slot<real_environment>;
 
 // ---------------------------------------------------------------------------------------------
 
+/// The part of a shard that lives until its last slot is removed.
+template <class Env>
+class reactor_core {
+public:
+    explicit reactor_core(std::unique_ptr<poller> source) noexcept : kernel(std::move(source)) {}
+
+    void retain() noexcept {
+        references_.fetch_add(1, std::memory_order_relaxed);  // P1: the caller holds one
+    }
+    void drop() noexcept {
+        if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;  // P1
+    }
+    void orphan() noexcept {
+        orphaned_.store(true, std::memory_order_release);  // P2
+        drop();
+    }
+    [[nodiscard]] bool is_orphaned() const noexcept {
+        return orphaned_.load(std::memory_order_acquire);  // P2
+    }
+
+    const std::unique_ptr<poller> kernel;
+    slot_slab<Env> slots;
+
+private:
+    typename Env::template atomic<std::uint32_t> references_{1};
+    typename Env::template atomic<bool> orphaned_{false};
+};
+
 template <class Env>
 std::expected<io_slot<Env>*, std::error_code> basic_reactor_shard<Env>::add(int fd) noexcept {
     slot* entry = nullptr;
     try {
-        entry = slots_.acquire();
+        entry = core_->slots.acquire(*core_);
     } catch (const std::bad_alloc&) {
         return std::unexpected(std::make_error_code(std::errc::not_enough_memory));
     }
-    if (std::error_code error = poller_->add(fd, entry->token().packed())) {
+    if (std::error_code error = core_->kernel->add(fd, entry->token().packed())) {
         static_cast<void>(entry->close());
-        slots_.release(entry);
+        core_->slots.release(entry);
         return std::unexpected(error);
     }
+    core_->retain();
     return entry;
 }
 
@@ -117,17 +168,19 @@ void basic_reactor_shard<Env>::close(slot& closing, Sink&& sink) noexcept {
 
 template <class Env>
 void basic_reactor_shard<Env>::remove(slot& closed, int fd) noexcept {
+    reactor_core<Env>& core = *closed.owner();
     // Why not rely on close(2): a duplicate of the descriptor in a forked child would keep the
     // registration alive. A failure leaves nothing to undo, its events carry a dead generation.
-    static_cast<void>(poller_->remove(fd));
-    slots_.release(&closed);
+    static_cast<void>(core.kernel->remove(fd));
+    core.slots.release(&closed);
+    core.drop();
 }
 
 template <class Env>
 template <class Sink>
 std::expected<std::size_t, std::error_code> basic_reactor_shard<Env>::poll(
     std::chrono::nanoseconds timeout, Sink&& sink) noexcept {
-    const auto taken = poller_->wait(batch_, timeout);
+    const auto taken = core_->kernel->wait(batch_, timeout);
     count(polls_, 1);
     if (!taken) return std::unexpected(taken.error());
     std::size_t woken = 0;
@@ -141,7 +194,7 @@ std::expected<std::size_t, std::error_code> basic_reactor_shard<Env>::poll(
     for (std::size_t i = 0; i < *taken; ++i) {
         const poll_event& event = batch_[i];
         const io_token token = io_token::unpack(event.token);
-        slot* entry = slots_.find(token.index);
+        slot* entry = core_->slots.find(token.index);
         if (entry == nullptr || !entry->matches(token)) {
             ++stale;
             continue;

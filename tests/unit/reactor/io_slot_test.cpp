@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "weft/reactor/reactor_shard.hpp"
 
 namespace {
 
@@ -16,7 +17,7 @@ using weft::detail::io_prepare;
 using weft::detail::io_token;
 using weft::detail::io_waiter;
 using weft::detail::real_environment;
-using slab_type = weft::detail::slot_slab<real_environment>;
+using core_type = weft::detail::reactor_core<real_environment>;
 
 }  // namespace
 
@@ -28,11 +29,12 @@ TEST_CASE("a token survives packing", "[reactor][slot]") {
 }
 
 TEST_CASE("slots keep their address and are found by index", "[reactor][slot]") {
-    slab_type slab;
+    core_type core(nullptr);
+    auto& slab = core.slots;
     std::vector<weft::detail::io_slot<real_environment>*> slots;
     std::set<std::uint32_t> indices;
     for (int i = 0; i < 1000; ++i) {
-        slots.push_back(slab.acquire());
+        slots.push_back(slab.acquire(core));
         indices.insert(slots.back()->token().index);
     }
     CHECK(indices.size() == 1000);
@@ -44,9 +46,10 @@ TEST_CASE("slots keep their address and are found by index", "[reactor][slot]") 
 }
 
 TEST_CASE("an index that was never handed out is not found", "[reactor][slot]") {
-    slab_type slab;
+    core_type core(nullptr);
+    auto& slab = core.slots;
     CHECK(slab.find(0) == nullptr);
-    auto* slot = slab.acquire();
+    auto* slot = slab.acquire(core);
     CHECK(slab.find(slot->token().index) == slot);
     CHECK(slab.find(64) == nullptr);
     CHECK(slab.find(0xffffffffU) == nullptr);
@@ -54,8 +57,9 @@ TEST_CASE("an index that was never handed out is not found", "[reactor][slot]") 
 }
 
 TEST_CASE("a reused slot begins another life", "[reactor][slot]") {
-    slab_type slab;
-    auto* slot = slab.acquire();
+    core_type core(nullptr);
+    auto& slab = core.slots;
+    auto* slot = slab.acquire(core);
     const io_token first = slot->token();
     io_waiter reader;
     io_waiter writer;
@@ -66,7 +70,7 @@ TEST_CASE("a reused slot begins another life", "[reactor][slot]") {
     CHECK(waiters.writer == &writer);
     CHECK_FALSE(slot->matches(first));
     slab.release(slot);
-    auto* again = slab.acquire();
+    auto* again = slab.acquire(core);
     REQUIRE(again == slot);
     CHECK(again->token().index == first.index);
     CHECK(again->token().generation != first.generation);

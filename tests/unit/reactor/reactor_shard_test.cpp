@@ -186,3 +186,17 @@ TEST_CASE("more events than a batch wait for the next poll", "[reactor][shard]")
     CHECK(test.kernel->wakes == 1);
     test.close(slot, 7);
 }
+
+TEST_CASE("a slot outlives its shard and knows it", "[reactor][shard]") {
+    auto owned = std::make_unique<scripted_poller>();
+    auto shard = std::make_unique<reactor_shard>(std::move(owned));
+    auto* slot = shard->add(7).value();
+    auto* other = shard->add(8).value();
+    CHECK_FALSE(reactor_shard::is_orphaned(*slot));
+    shard.reset();
+    CHECK(reactor_shard::is_orphaned(*slot));
+    for (auto [each, fd] : {std::pair(slot, 7), std::pair(other, 8)}) {
+        reactor_shard::close(*each, [](io_waiter*) {});
+        reactor_shard::remove(*each, fd);
+    }
+}
