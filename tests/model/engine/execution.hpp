@@ -59,7 +59,7 @@ public:
     bool futex_wait(handle word, std::uint32_t expected, std::int64_t deadline, site where);
     void futex_wake(handle word, int count, site where);
 
-    std::uint32_t create_atomic(const void* address, std::uint64_t value);
+    std::uint32_t create_atomic(void* address, std::uint64_t value);
     void destroy_atomic(handle word, site where);
     std::uint64_t load(handle word, std::memory_order order, site where);
     void store(handle word, std::uint64_t value, std::memory_order order, site where);
@@ -73,7 +73,7 @@ public:
     void light_fence(site where);
     void heavy_fence(site where);
 
-    std::uint32_t create_cell(const void* address);
+    std::uint32_t create_cell(void* address);
     void destroy_cell(handle datum, site where);
     void read_cell(handle datum, site where);
     void write_cell(handle datum, site where);

@@ -53,7 +53,7 @@ std::uint64_t applied(update_kind kind, std::uint64_t old, std::uint64_t by) {
 
 }  // namespace
 
-std::uint32_t execution::create_atomic(const void* address, std::uint64_t value) {
+std::uint32_t execution::create_atomic(void* address, std::uint64_t value) {
     if (location_count_ == max_locations) fail("the model has too many atomics");
     auto id = static_cast<std::uint32_t>(location_count_++);
     location& created = locations_[id];
@@ -255,7 +255,7 @@ void execution::heavy_fence(site where) {
     note(where, [] { return std::string("heavy fence: done"); });
 }
 
-std::uint32_t execution::create_cell(const void* address) {
+std::uint32_t execution::create_cell(void* address) {
     cells_.push_back({address, true, moment(), {}});
     return static_cast<std::uint32_t>(cells_.size() - 1);
 }

@@ -214,9 +214,9 @@ TEST_CASE("use after free is found although the memory looks usable", "[model]")
     CHECK(outcome.failed);
     fails_with(model::check({.random_executions = 100},
                             [](model::scenario& s) {
-                                auto* word = new env::atomic<int>(0);
+                                env::atomic<int>* volatile word = new env::atomic<int>(0);
                                 delete word;
-                                s.thread("user", [=] { static_cast<void>(word->load()); });
+                                s.thread("user", [&] { static_cast<void>(word->load()); });
                                 s.finally([] {});
                             }),
                "use after free");
@@ -273,8 +273,10 @@ TEST_CASE("a failed check, an escaped exception and a crash end the execution on
     };
     fails_with(model::check(depth_first(), thrower), "an exception left thread thrower");
     auto crasher = [](model::scenario& s) {
-        s.thread("crasher",
-                 [] { static_cast<void>(**reinterpret_cast<volatile int* volatile*>(0x10)); });
+        s.thread("crasher", [] {
+            int* volatile nowhere = reinterpret_cast<int*>(std::uintptr_t{64});
+            *nowhere = 1;
+        });
         s.finally([] {});
     };
     fails_with(model::check(depth_first(), crasher), "crashed");
