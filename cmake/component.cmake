@@ -20,8 +20,7 @@ function(weft_configure_library target)
         PUBLIC "$<$<COMPILE_LANG_AND_ID:CXX,GNU>:-foptimize-sibling-calls>"
                "$<$<COMPILE_LANG_AND_ID:CXX,Clang,AppleClang>:-fcoro-aligned-allocation;-Wno-coro-non-aligned-allocation-function>")
     set_target_properties(${target} PROPERTIES VERSION ${PROJECT_VERSION}
-                                               SOVERSION ${PROJECT_VERSION_MAJOR}
-                                               POSITION_INDEPENDENT_CODE ON)
+                                               SOVERSION ${PROJECT_VERSION_MAJOR})
     weft_set_warnings(${target})
 endfunction()
 
