@@ -93,8 +93,10 @@ TEST_CASE("stress: a lifo deque gives each item to one taker", "[stress][deque]"
             for (std::size_t i = 0; i < work.jobs.size(); ++i) {
                 work.jobs[i].payload = i + 1;
                 owner.push(&work.jobs[i]);
-                // Mostly one or two items in the deque: there pop and steal meet.
-                for (std::uint64_t pops = random() % 3; pops > 0; --pops) {
+                // Bursts: backlogs for the thieves, and often one or two items, where pop and
+                // steal meet.
+                if (random() % 8 != 0) continue;
+                for (std::uint64_t pops = random() % 16; pops > 0; --pops) {
                     if (job* item = owner.pop()) mine.take(*item);
                 }
             }

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <utility>
 
 #include "weft/model/environment.hpp"
@@ -43,6 +44,8 @@ private:
         return slots_[static_cast<std::size_t>(at) & mask_];
     }
 
+    [[nodiscard]] static std::size_t mask_for(std::size_t capacity);
+
     std::size_t mask_;
     std::unique_ptr<slot[]> slots_;
     std::unique_ptr<deque_ring> replaced_;
@@ -52,8 +55,15 @@ private:
 
 template <class Env>
 deque_ring<Env>::deque_ring(std::size_t capacity)
-    : mask_(std::bit_ceil(capacity < 2 ? std::size_t{2} : capacity) - 1),
-      slots_(new slot[mask_ + 1]) {}
+    : mask_(mask_for(capacity)), slots_(new slot[mask_ + 1]) {}
+
+template <class Env>
+std::size_t deque_ring<Env>::mask_for(std::size_t capacity) {
+    // The limit keeps rounding up, indices and the allocation's size in bytes from overflowing.
+    constexpr std::size_t limit = std::size_t{1} << 40;
+    if (capacity > limit) throw std::bad_alloc();
+    return std::bit_ceil(capacity < 2 ? std::size_t{2} : capacity) - 1;
+}
 
 template <class Env>
 void deque_ring<Env>::copy_from(const deque_ring& other, index first, index last) noexcept {
