@@ -8,13 +8,13 @@ import math
 from xml.sax.saxutils import escape
 
 COLOURS = {
-    "weft": "#d1242f",
+    "weft": "#0d1117",
     "libfork": "#8250df",
     "onetbb": "#0969da",
     "asio": "#1a7f37",
     "tokio": "#bc4c00",
-    "go": "#0a9396",
-    "epoll": "#57606a",
+    "go": "#d4a72c",
+    "epoll": "#8c959f",
 }
 LEFT, RIGHT, TOP, ROW, WIDTH = 230, 40, 64, 22, 900
 
@@ -59,8 +59,9 @@ def _row(y, label, measurements, place, titles):
     for m in sorted(measurements, key=lambda m: m.contender == "weft"):
         colour = COLOURS.get(m.contender, "#24292f")
         note = f"{titles[m.contender]}: {m.median:.6g} {m.unit}, {m.ratio:.2f} of the best"
+        radius = 7 if m.contender == "weft" else 5
         parts.append(
-            f'<circle cx="{place(m.ratio):.1f}" cy="{y}" r="6" fill="{colour}" '
+            f'<circle cx="{place(m.ratio):.1f}" cy="{y}" r="{radius}" fill="{colour}" '
             f'fill-opacity="0.85"><title>{escape(note)}</title></circle>'
         )
     return parts
@@ -69,7 +70,8 @@ def _row(y, label, measurements, place, titles):
 def render(measurements, titles, caption):
     """The whole picture as text; measurements without a ratio are left out."""
     rows = {}
-    for m in measurements:
+    labels = list(dict.fromkeys(m.label for m in measurements))
+    for m in sorted(measurements, key=lambda m: (labels.index(m.label), m.workers)):
         if math.isfinite(m.ratio) and m.ratio >= 1:
             rows.setdefault(f"{m.label}, {m.workers}w", []).append(m)
     place, grid = _scale(max((m.ratio for row in rows.values() for m in row), default=2))
