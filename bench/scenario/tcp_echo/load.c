@@ -4,11 +4,12 @@
 // The load generator of tcp_echo, the same for every contender: one thread, one epoll instance,
 // one message in flight on every connection. Every echo is compared with what was sent.
 //     load --port P --connections C --repeat R --milliseconds M --server PID
-// It begins by serving every connection once. For each repetition, one window of M milliseconds, it
-// then prints three lines of the contract of a contender: the time per request (metric "request"), the processor time that the server spent per
-// request (metric "server_cpu"; on few cores the generator is a bottleneck of its own, which this
-// one leaves out), and the 99th percentile of the latency (metric "latency_p99"). The answer is the
-// number of connections that were ever served if every echo so far was right, else 0.
+// It begins by serving every connection once. For each repetition, one window of M milliseconds,
+// it then prints three lines of the contract of a contender: the time per request (metric
+// "request"), the processor time that the server spent per request (metric "server_cpu"; on few
+// cores the generator is a bottleneck of its own, which this one leaves out), and the 99th
+// percentile of the latency (metric "latency_p99"). The answer is the number of connections that
+// were ever served if every echo so far was right, else 0.
 #define _GNU_SOURCE
 
 #include <arpa/inet.h>
