@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+// The parker and the idle set under the model checker. The parker alone: no token is lost, whatever
+// deadline or spurious return comes in between. Both together: a small scheduler whose workers
+// search, announce, re-scan and park as the worker loop does, and whose items can only end when
+// enough workers run at the same time; a lost wake-up is a deadlock.
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "engine/cases.hpp"
+#include "support/catch.hpp"
+#include "weft/park/idle_set.hpp"
+#include "weft/park/parker.hpp"
+
+namespace weft::model {
+
+namespace {
+
+using env = mutable_environment;
+using weft::detail::park_result;
+using weft::detail::retract_result;
+using weft::detail::unpark_result;
+using parker = weft::detail::parker<env>;
+using idle_set = weft::detail::idle_set<env>;
+
+constexpr auto relaxed = std::memory_order_relaxed;
+constexpr auto acquire = std::memory_order_acquire;
+constexpr auto release = std::memory_order_release;
+constexpr auto acq_rel = std::memory_order_acq_rel;
+constexpr auto forever = std::chrono::steady_clock::time_point::max();
+
+const registered_case token({
+    .structure = "park",
+    .name = "an unpark before, while or after parking is consumed once and carries its edge",
+    .kills = {mutation::parker_parks_over_token, mutation::parker_wakes_first,
+              mutation::parker_token_only_if_parked},
+    .limits = {.preemptions = 4, .spurious_wakes = 2},
+    .body =
+        [](scenario& s) {
+            parker tested;
+            env::cell<int> datum{0};
+            s.name(tested, "parker");
+            s.thread("sleeper", [&] {
+                require(tested.park_futex(forever) == park_result::notified, "only by a token");
+                require(datum.load() == 1, "what the waker did is visible");
+                require(!tested.clear_token(), "the token is consumed");
+            });
+            s.thread("waker", [&] {
+                datum.store(1);
+                static_cast<void>(tested.unpark());
+            });
+            s.finally([] {});
+        },
+});
+
+const registered_case deadline({
+    .structure = "park",
+    .name = "a deadline that passes leaves the token for the next park",
+    .kills = {mutation::parker_parks_over_token, mutation::parker_token_only_if_parked},
+    .limits = {.preemptions = 4, .early_timeouts = 1},
+    .body =
+        [](scenario& s) {
+            parker tested;
+            s.name(tested, "parker");
+            s.thread("sleeper", [&] {
+                auto limit = env::now() + std::chrono::milliseconds(1);
+                if (tested.park_futex(limit) == park_result::notified) return;
+                require(env::now() >= limit, "not before its deadline");
+                require(tested.park_futex(forever) == park_result::notified, "the token is kept");
+            });
+            s.thread("waker", [&] { static_cast<void>(tested.unpark()); });
+            s.finally([] {});
+        },
+});
+
+const registered_case polling({
+    .structure = "park",
+    .name = "a worker in its poller is woken through the descriptor, once per token",
+    .kills = {mutation::parker_parks_over_token, mutation::parker_token_only_if_parked},
+    .limits = {.preemptions = 4, .spurious_wakes = 2},
+    .body =
+        [](scenario& s) {
+            parker tested;
+            env::atomic<std::uint32_t> descriptor{0};  // a wake descriptor: counts, wakes the poll
+            s.name(tested, "parker");
+            s.name(descriptor, "descriptor");
+            s.thread("sleeper", [&] {
+                bool is_notified = false;
+                while (!is_notified) {
+                    if (!tested.prepare_poll()) break;
+                    env::futex_wait(descriptor, 0, forever);  // may return for another reason
+                    descriptor.exchange(0, acquire);
+                    is_notified = tested.finish_poll();
+                }
+                require(!tested.clear_token(), "the token is consumed");
+            });
+            s.thread("waker", [&] {
+                if (tested.unpark() != unpark_result::must_wake_poll) return;
+                descriptor.store(1, release);
+                env::futex_wake(descriptor, 1);
+            });
+            s.finally([] {});
+        },
+});
+
+/// Two wakers, two phases: tokens do not add up, the second is not swallowed by the first.
+const registered_case two_wakers({
+    .structure = "park",
+    .name = "two wakers leave one or two tokens and never none",
+    .kills = {mutation::parker_parks_over_token},
+    .limits = {.preemptions = 3},
+    .body =
+        [](scenario& s) {
+            parker tested;
+            env::atomic<int> published{0};
+            s.name(tested, "parker");
+            s.name(published, "published");
+            s.thread("sleeper", [&] {
+                while (published.load(acquire) != 2) {
+                    require(tested.park_futex(forever) == park_result::notified, "by a token");
+                }
+            });
+            for (int i = 0; i < 2; ++i) {
+                s.thread("waker", [&] {
+                    published.fetch_add(1, acq_rel);
+                    static_cast<void>(tested.unpark());
+                });
+            }
+            s.finally([] {});
+        },
+});
+
+/// As much of a scheduler as the idle set needs. Items are flags that producers raise with a plain
+/// store, so nothing but the idle set's own fences orders them against the sleepers.
+template <std::size_t Workers, std::size_t Items>
+class small_scheduler {
+public:
+    /// `together`: how many items must be running at the same time before any of them may end.
+    explicit small_scheduler(scenario& s, std::uint32_t together = 1)
+        : idle_(Workers), together_(together) {
+        s.name(idle_, "idle");
+        s.name(parkers_, "parkers");
+        s.name(items_, "items");
+        s.name(stop_, "stop");
+        s.name(running_, "running");
+    }
+
+    void produce(std::size_t item) {
+        payload_[item].store(1);
+        items_[item].store(1, release);
+        wake(idle_.notify_one());
+    }
+
+    void work(std::size_t w) {
+        while (!has_stopped()) {
+            bool is_searching = idle_.begin_search();
+            if (is_searching) {
+                if (auto item = take()) {
+                    run(*item, true);
+                    continue;
+                }
+            }
+            rest(w, is_searching);
+        }
+    }
+
+    void expect_quiet() {
+        require(executed_.load(relaxed) == Items, "every item ran");
+        require(idle_.searching() == 0, "nobody is counted as searching any more");
+        require(idle_.idle_count() == 0, "nobody is counted as idle any more");
+    }
+
+private:
+    bool has_stopped() { return stop_.load(acquire) != 0; }
+
+    void wake(std::optional<std::size_t> w) {
+        if (w) static_cast<void>(parkers_[*w].unpark());
+    }
+
+    std::optional<std::size_t> take() {
+        for (std::size_t i = 0; i < Items; ++i) {
+            std::uint32_t one = 1;
+            if (items_[i].load(relaxed) == 1 && items_[i].compare_exchange_strong(one, 2, acquire))
+                return i;
+        }
+        return std::nullopt;
+    }
+
+    /// Announce, re-scan, park, retract; runs what it found.
+    void rest(std::size_t w, bool was_searching) {
+        std::optional<std::size_t> item;
+        bool has_found = idle_.announce_idle(w, was_searching, [&] {
+            item = take();
+            return item || has_stopped();
+        });
+        if (!has_found) {
+            bool is_notified = parkers_[w].park_futex(forever) == park_result::notified;
+            require(is_notified, "without a deadline only a token ends a park");
+        }
+        bool is_searching = idle_.retract_idle(w) == retract_result::claimed;
+        if (is_searching) static_cast<void>(parkers_[w].clear_token());
+        if (!item && is_searching) item = take();
+        if (item) {
+            run(*item, is_searching);
+        } else if (is_searching && idle_.finish_search_found()) {
+            wake(idle_.notify_one());
+        }
+    }
+
+    void run(std::size_t item, bool is_searching) {
+        if (!is_searching || idle_.finish_search_found()) wake(idle_.notify_one());
+        require(payload_[item].load() == 1, "the item is whole");
+        wait_for_company();
+        if (executed_.fetch_add(1, acq_rel) + 1 != Items) return;
+        stop_.store(1, release);
+        idle_.notify_all([&](std::size_t w) { static_cast<void>(parkers_[w].unpark()); });
+    }
+
+    void wait_for_company() {
+        if (together_ <= 1) return;
+        auto now = running_.fetch_add(1, acq_rel) + 1;
+        if (now == together_) env::futex_wake(running_, static_cast<int>(together_));
+        for (; now < together_; now = running_.load(acquire)) {
+            env::futex_wait(running_, now, forever);
+        }
+    }
+
+    idle_set idle_;
+    std::array<parker, Workers> parkers_;
+    std::array<env::cell<int>, Items> payload_;
+    std::array<env::atomic<std::uint32_t>, Items> items_;
+    env::atomic<std::uint32_t> executed_{0};
+    env::atomic<std::uint32_t> running_{0};
+    env::atomic<std::uint32_t> stop_{0};
+    std::uint32_t together_;
+};
+
+const registered_case one_each({
+    .structure = "park",
+    .name = "one worker finds the item of one producer",
+    .kills = {mutation::park_without_heavy_fence, mutation::park_skip_rescan,
+              mutation::park_rescan_before_announce},
+    .limits = {.preemptions = 4, .stale_loads = 3},
+    .body =
+        [](scenario& s) {
+            small_scheduler<1, 1> tested(s);
+            s.thread("worker", [&] { tested.work(0); });
+            s.thread("producer", [&] { tested.produce(0); });
+            s.finally([&] { tested.expect_quiet(); });
+        },
+});
+
+const registered_case both_needed({
+    .structure = "park",
+    .name = "two items of one producer that must run together reach two workers",
+    .kills = {mutation::last_searcher_rule},
+    .limits = {.preemptions = 2, .random_executions = 40'000},
+    .body =
+        [](scenario& s) {
+            small_scheduler<2, 2> tested(s, 2);
+            s.thread("first worker", [&] { tested.work(0); });
+            s.thread("second worker", [&] { tested.work(1); });
+            s.thread("producer", [&] {
+                tested.produce(0);
+                tested.produce(1);
+            });
+            s.finally([&] { tested.expect_quiet(); });
+        },
+});
+
+const registered_case two_producers({
+    .structure = "park",
+    .name = "the items of two producers reach one worker",
+    .kills = {mutation::idle_undo_without_recheck, mutation::idle_claims_twice,
+              mutation::park_without_heavy_fence},
+    .limits = {.preemptions = 2, .random_executions = 40'000},
+    .body =
+        [](scenario& s) {
+            small_scheduler<1, 2> tested(s);
+            s.thread("worker", [&] { tested.work(0); });
+            s.thread("first producer", [&] { tested.produce(0); });
+            s.thread("second producer", [&] { tested.produce(1); });
+            s.finally([&] { tested.expect_quiet(); });
+        },
+});
+
+const registered_case crowd({
+    .structure = "park",
+    .name = "two producers' items that must run together reach two of two workers",
+    .kills = {mutation::last_searcher_rule},
+    .limits = {.preemptions = 2, .stale_loads = 1, .random_executions = 60'000},
+    .body =
+        [](scenario& s) {
+            small_scheduler<2, 2> tested(s, 2);
+            s.thread("first worker", [&] { tested.work(0); });
+            s.thread("second worker", [&] { tested.work(1); });
+            s.thread("first producer", [&] { tested.produce(0); });
+            s.thread("second producer", [&] { tested.produce(1); });
+            s.finally([&] { tested.expect_quiet(); });
+        },
+});
+
+}  // namespace
+
+TEST_CASE("no wake-up is lost between producers and parked workers", "[park]") {
+    check_cases("park");
+}
+
+}  // namespace weft::model
