@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+#pragma once
+#include "weft/queue/deque.hpp"
