@@ -86,7 +86,7 @@ public:
     /// Any thread; exact only while nobody polls.
     [[nodiscard]] reactor_counters counters() const noexcept;
     /// Descriptors that are registered now.
-    [[nodiscard]] std::uint32_t registered() noexcept { return core_->slots.in_use(); }
+    [[nodiscard]] std::uint32_t registered() const noexcept { return core_->slots.in_use(); }
 
 private:
     using counter = typename Env::template atomic<std::uint64_t>;
