@@ -14,7 +14,9 @@ class ring {
         head_.store(1, std::memory_order_release);
         head_.store(1, std::memory_order_release);  // publishes the slot
         head_.store(1, std::memory_order_release);  // P2: an edge that nobody defined
-        head_.load(std::memory_order_relaxed);      // statistics: no edge
+        head_.load(std::memory_order_relaxed);      // a guess: the exchange decides
+        head_.load(std::memory_order_relaxed);
+        head_.load(std::memory_order_acquire);      // statistics: no edge
     }
     typename Env::template atomic<int> head_;
 };
