@@ -141,7 +141,7 @@ const registered_case growing({
 const registered_case wrapping({
     .structure = "deque",
     .name = "slots are used again while a slow thief still reads them",
-    .kills = {mutation::deque_push_off_by_one},
+    .kills = {},
     .limits = {.preemptions = 3, .stale_loads = 2},
     .body =
         [](scenario& s) {

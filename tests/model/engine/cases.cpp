@@ -39,7 +39,7 @@ void check_cases(std::string_view structure) {
 
 options hunting(const options& limits) {
     options hunted = limits;
-    hunted.random_executions = std::max<std::size_t>(limits.random_executions, 150'000);
+    hunted.random_executions = std::max<std::size_t>(limits.random_executions, 400'000);
     return hunted;
 }
 
