@@ -31,7 +31,7 @@ void reply_wrong_arity(reply_writer& reply, std::string_view name, std::string_v
 void reply_unknown_subcommand(call& c) {
     constexpr std::size_t most_shown = 128;
     std::string message = "ERR unknown subcommand '";
-    message += c[1].substr(0, most_shown);
+    message += excerpt(c[1], most_shown);
     message += "'. Try ";
     for (const char letter : c[0]) {
         const char small = lower(letter);

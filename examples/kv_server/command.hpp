@@ -92,6 +92,10 @@ inline constexpr std::string_view would_overflow = "ERR increment or decrement w
 inline constexpr std::string_view syntax = "ERR syntax error";
 }  // namespace sentence
 
+/// What an error sentence shows of `text`: at most `most` bytes, and none from a zero byte on.
+[[nodiscard]] inline std::string_view excerpt(std::string_view text, std::size_t most) noexcept {
+    return text.substr(0, most).substr(0, text.find('\0'));
+}
 /// "ERR wrong number of arguments for '<name>' command"; name is answered in lower case.
 void reply_wrong_arity(reply_writer& reply, std::string_view name, std::string_view sub = {});
 /// "ERR unknown subcommand …" for the command at arguments[0].

@@ -36,7 +36,9 @@ const command* command_index::find(std::string_view name) const noexcept {
     if (name.empty() || name.size() > longest_name) return nullptr;
     const packed_name packed = pack(name);
     const slot& candidate = slots_[slot_of(packed)];
-    return candidate.name == packed ? candidate.target : nullptr;
+    const bool is_it = candidate.target != nullptr && candidate.name == packed &&
+                       candidate.target->name.size() == name.size();  // not "get\0"
+    return is_it ? candidate.target : nullptr;
 }
 
 bool command_index::try_fill(std::uint64_t multiplier) {

@@ -96,13 +96,14 @@ void hello(call& c) {
         if (!take_hello_options(c)) return;
     }
     c.reply.array(14);
-    c.reply.bulk("server"), c.reply.bulk("redis");
-    c.reply.bulk("version"), c.reply.bulk("7.0.15");
-    c.reply.bulk("proto"), c.reply.integer(2);
-    c.reply.bulk("id"), c.reply.integer(static_cast<std::int64_t>(c.client.id));
-    c.reply.bulk("mode"), c.reply.bulk("standalone");
-    c.reply.bulk("role"), c.reply.bulk("master");
-    c.reply.bulk("modules"), c.reply.array(0);
+    for (const std::string_view word : {"server", "redis", "version", "7.0.15", "proto"})
+        c.reply.bulk(word);
+    c.reply.integer(2);
+    c.reply.bulk("id");
+    c.reply.integer(static_cast<std::int64_t>(c.client.id));
+    for (const std::string_view word : {"mode", "standalone", "role", "master", "modules"})
+        c.reply.bulk(word);
+    c.reply.array(0);
 }
 
 constexpr std::string_view plain = "loading stale fast";

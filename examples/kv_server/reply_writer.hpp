@@ -27,6 +27,8 @@ public:
     void null_array() { text_.append("*-1\r\n"); }
     /// Announces `count` replies that follow.
     void array(std::size_t count) { number('*', static_cast<std::int64_t>(count)); }
+    /// Replies that another writer has spelled.
+    void raw(std::string_view replies) { text_.append(replies); }
 
     [[nodiscard]] std::string_view text() const noexcept { return text_; }
     [[nodiscard]] std::size_t size() const noexcept { return text_.size(); }

@@ -110,20 +110,20 @@ void config_get(call& c) {
         {"save", ""},
         {"timeout", std::to_string(now.idle_timeout.count())},
     }};
-    std::array<bool, parameters.size()> is_wanted{};
+    reply_writer matches;
     std::size_t count = 0;
-    for (std::size_t i = 0; i < parameters.size(); ++i) {
-        is_wanted[i] = std::ranges::any_of(c.arguments.subspan(2), [&](std::string_view pattern) {
-            return matches_glob(pattern, parameters[i].first);
-        });
-        count += is_wanted[i];
+    for (const auto& parameter : parameters) {
+        const std::string_view name = parameter.first;
+        const auto patterns = c.arguments.subspan(2);
+        const auto match = std::ranges::find_if(
+            patterns, [&](std::string_view pattern) { return matches_glob(pattern, name); });
+        if (match == patterns.end()) continue;
+        ++count;
+        matches.bulk(is_word(*match, name) ? *match : name);  // a full name as the client spells it
+        matches.bulk(parameter.second);
     }
     c.reply.array(2 * count);
-    for (std::size_t i = 0; i < parameters.size(); ++i) {
-        if (!is_wanted[i]) continue;
-        c.reply.bulk(parameters[i].first);
-        c.reply.bulk(parameters[i].second);
-    }
+    c.reply.raw(matches.text());
 }
 
 void config(call& c) {

@@ -52,12 +52,11 @@ void session::reply_unknown_command() {
     std::string shown;
     for (const std::string_view argument : arguments.subspan(1)) {
         if (shown.size() >= most_shown) break;
-        shown += '\'';
-        shown += argument.substr(0, most_shown - (shown.size() - 1));
-        shown += "' ";
+        const std::size_t room = most_shown - shown.size();
+        shown.append("'").append(excerpt(argument, room)).append("' ");
     }
     std::string message = "ERR unknown command '";
-    message += arguments[0].substr(0, most_shown);
+    message += excerpt(arguments[0], most_shown);
     message += "', with args beginning with: ";
     reply_.error(message + shown);
 }

@@ -47,6 +47,9 @@ void shard::set_deadline(const hashed_key& key, entry& target, deadline when) {
     target.expires_ = when;
     if (when == never) return;
     ++expiring_;
+    if (!any_deadline_->load(std::memory_order_relaxed)) {  // any_deadline_ in store.hpp says why
+        any_deadline_->store(true, std::memory_order_relaxed);  // mutex_ orders it
+    }
     deadlines_.push_back({when, std::string(key.text)});
     std::ranges::push_heap(deadlines_, std::greater<>{});
     // A key whose deadline is renewed again and again must not fill the heap with old ones.
@@ -98,7 +101,9 @@ shard& shards_lock::of(const hashed_key& key) const noexcept {
 
 store::store(std::size_t shards)
     : mask_(std::bit_ceil(std::clamp<std::size_t>(shards, 1, most_shards)) - 1),
-      shards_(std::make_unique<padded_shard[]>(mask_ + 1)) {}
+      shards_(std::make_unique<padded_shard[]>(mask_ + 1)) {
+    for (std::size_t i = 0; i <= mask_; ++i) shards_[i].any_deadline_ = &any_deadline_;
+}
 
 shards_lock store::lock(std::span<const std::string_view> keys, std::size_t stride) {
     std::uint64_t mask = 0;
@@ -131,6 +136,7 @@ void store::clear() {
 deadline store::sweep(deadline now) {
     constexpr std::size_t most_per_lock = 64;
     deadline earliest = never;
+    any_deadline_.store(false, std::memory_order_relaxed);  // ordered by the mutexes below
     for (std::size_t i = 0; i <= mask_; ++i) {
         bool is_done = false;
         while (!is_done) {
@@ -140,6 +146,7 @@ deadline store::sweep(deadline now) {
             earliest = std::min(earliest, shards_[i].deadlines_.front().when);
         }
     }
+    if (earliest != never) any_deadline_.store(true, std::memory_order_relaxed);  // still a hint
     return earliest;
 }
 

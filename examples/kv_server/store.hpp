@@ -14,6 +14,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -61,7 +62,8 @@ private:
     // A heap, the earliest first. It may hold outdated deadlines of keys that have a new one or
     // none: sweep() asks the entry. Invariant: every entry that expires has its deadline in here.
     std::vector<due> deadlines_;
-    std::size_t expiring_ = 0;  // entries with a deadline
+    std::size_t expiring_ = 0;                   // entries with a deadline
+    std::atomic<bool>* any_deadline_ = nullptr;  // the store's; set here with mutex_ held
 };
 
 /// Holds the shard of one key.
@@ -117,6 +119,10 @@ public:
     /// Frees entries past their deadline, a few at a time under each lock. Returns the earliest
     /// deadline that is left, or never.
     deadline sweep(deadline now);
+    /// False only if nothing will expire: then nobody need call sweep(). Any thread.
+    [[nodiscard]] bool has_deadlines() const noexcept {
+        return any_deadline_.load(std::memory_order_relaxed);  // a hint: the data is under mutexes
+    }
 
     /// The whole content at `now` as requests which, sent to an empty server, recreate it.
     [[nodiscard]] std::string dump(instant now) const;
@@ -130,6 +136,9 @@ private:
     }
 
     std::size_t mask_;  // count - 1
+    // sweep() clears it before it looks into the shards and sets it again if it met a deadline. A
+    // deadline set later than that look finds it cleared, by the order of the mutex, and sets it.
+    std::atomic<bool> any_deadline_ = false;
     std::unique_ptr<padded_shard[]> shards_;
 };
 

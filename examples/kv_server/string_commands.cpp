@@ -42,10 +42,22 @@ bool is_same(expiry_unit a, expiry_unit b) {
 // One option of SET at argument i, which moves past what it used. False: a syntax error.
 bool take_option(const call& c, std::size_t& i, set_options& options) {
     const std::string_view word = c[i++];
-    if (is_word(word, "nx")) return options.only_new = true, !options.only_present;
-    if (is_word(word, "xx")) return options.only_present = true, !options.only_new;
-    if (is_word(word, "get")) return options.wants_old = true;
-    if (is_word(word, "keepttl")) return options.keeps_deadline = true, !options.has_expiry;
+    if (is_word(word, "nx")) {
+        options.only_new = true;
+        return !options.only_present;
+    }
+    if (is_word(word, "xx")) {
+        options.only_present = true;
+        return !options.only_new;
+    }
+    if (is_word(word, "get")) {
+        options.wants_old = true;
+        return true;
+    }
+    if (is_word(word, "keepttl")) {
+        options.keeps_deadline = true;
+        return !options.has_expiry;
+    }
     const auto unit = expiry_option(word);
     if (!unit || options.keeps_deadline || i == c.size()) return false;
     if (options.has_expiry && !is_same(options.unit, *unit)) return false;
@@ -128,10 +140,17 @@ void setnx(call& c) {
 
 // Answers the text of `found`; false if it holds something else, which is answered too.
 bool reply_text(call& c, entry* found) {
-    if (found == nullptr) return c.reply.null_bulk(), true;
+    if (found == nullptr) {
+        c.reply.null_bulk();
+        return true;
+    }
     const auto* text = found->as<std::string>();
-    if (text == nullptr) return c.reply.error(sentence::wrong_type), false;
-    return c.reply.bulk(*text), true;
+    if (text == nullptr) {
+        c.reply.error(sentence::wrong_type);
+        return false;
+    }
+    c.reply.bulk(*text);
+    return true;
 }
 
 void get(call& c) {
