@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+#include "weft/queue/injection_queue.hpp"
+
+#include <concurrentqueue/concurrentqueue.h>
+#include <algorithm>
+#include <functional>
+#include <mutex>
+#include <new>
+#include <thread>
+#include <vector>
+
+#include "weft/base/check.hpp"
+
+namespace weft::detail {
+
+namespace {
+
+using storage_queue = moodycamel::ConcurrentQueue<void*>;
+constexpr std::size_t most_stripes = 8;
+
+/// What one worker alone touches.
+struct alignas(64) worker_tokens {
+    explicit worker_tokens(storage_queue& queue) : in(queue), out(queue) {}
+    moodycamel::ProducerToken in;
+    moodycamel::ConsumerToken out;
+};
+
+/// A token that threads which are no workers share.
+struct alignas(64) stripe {
+    explicit stripe(storage_queue& queue) : in(queue) {}
+    std::mutex mutex;
+    moodycamel::ProducerToken in;
+};
+
+/// Waiting for another consumer inside the queue: it is a few instructions away, or preempted.
+class brief_wait {
+public:
+    void pause() noexcept {
+        if (++turns_ < 64) {
+            real_environment::relax();
+        } else {
+            std::this_thread::yield();  // the other one may need this core
+        }
+    }
+
+private:
+    int turns_ = 0;
+};
+
+}  // namespace
+
+struct injection_storage::body {
+    explicit body(std::size_t workers) {
+        WEFT_CHECK(workers >= 1, "a runtime has at least one worker");
+        for (std::size_t w = 0; w < workers; ++w) {
+            tokens.push_back(std::make_unique<worker_tokens>(queue));
+        }
+        // Order: a single worker wants all foreign threads, and itself, in one line.
+        const std::size_t count = workers == 1 ? 1 : std::min(workers, most_stripes);
+        for (std::size_t s = 0; s < count; ++s) stripes.push_back(std::make_unique<stripe>(queue));
+        for (auto& each : tokens) require(each->in.valid());
+        for (auto& each : stripes) require(each->in.valid());
+    }
+
+    static void require(bool allocated) {
+        if (!allocated) throw std::bad_alloc();
+    }
+    [[nodiscard]] stripe& own_stripe() {
+        const std::size_t hash = std::hash<std::thread::id>{}(std::this_thread::get_id());
+        return *stripes[(hash ^ (hash >> 12)) % stripes.size()];  // thread ids share low bits
+    }
+
+    storage_queue queue;
+    std::vector<std::unique_ptr<worker_tokens>> tokens;
+    std::vector<std::unique_ptr<stripe>> stripes;
+};
+
+injection_storage::injection_storage(std::size_t workers) : body_(new body(workers)) {}
+injection_storage::~injection_storage() = default;
+
+void injection_storage::push(void* item) {
+    stripe& shared = body_->own_stripe();
+    {
+        const std::scoped_lock lock(shared.mutex);
+        body::require(body_->queue.enqueue(shared.in, item));
+    }
+    publish();
+}
+
+void injection_storage::push(std::size_t worker, void* item) {
+    if (body_->stripes.size() == 1) return push(item);  // Order: one worker, one line
+    body::require(body_->queue.enqueue(body_->tokens[worker]->in, item));
+    publish();
+}
+
+void injection_storage::publish() noexcept {
+    tickets_.fetch_add(1, std::memory_order_release);  // P1: the item is inside
+}
+
+/// Lowers the count by what it returns, which is at most `most`.
+std::size_t injection_storage::claim(std::size_t most) noexcept {
+    std::size_t there = tickets_.load(std::memory_order_relaxed);  // P2; the CAS acquires
+    while (there != 0 && most != 0) {
+        const std::size_t taken = std::min(there, most);
+        if (tickets_.compare_exchange_weak(there, there - taken,
+                                           std::memory_order_acquire,     // P1: items are inside
+                                           std::memory_order_relaxed)) {  // reloaded, try again
+            return taken;
+        }
+    }
+    return 0;
+}
+
+void* injection_storage::pop_slowly(std::size_t worker) noexcept {
+    void* item = nullptr;
+    return try_pop_bulk(worker, std::span(&item, 1)) == 1 ? item : nullptr;
+}
+
+std::size_t injection_storage::try_pop_bulk(std::size_t worker, std::span<void*> into) noexcept {
+    const std::size_t claimed = claim(into.size());
+    brief_wait wait;
+    for (std::size_t taken = 0; taken < claimed;) {
+        auto& token = body_->tokens[worker]->out;
+        const std::size_t more =
+            body_->queue.try_dequeue_bulk(token, into.data() + taken, claimed - taken);
+        taken += more;
+        if (more == 0) wait.pause();  // I2: it is there, for whoever has the ticket
+    }
+    return claimed;
+}
+
+}  // namespace weft::detail
