@@ -48,7 +48,8 @@ bool real_environment::futex_wait(atomic<std::uint32_t>& word, std::uint32_t exp
         until.tv_nsec = static_cast<long>((since_boot - whole).count());
         limit = &until;
     }
-    // FUTEX_WAIT_BITSET takes an absolute CLOCK_MONOTONIC deadline, which is what steady_clock reads.
+    // FUTEX_WAIT_BITSET takes an absolute CLOCK_MONOTONIC deadline, which is what steady_clock
+    // reads.
     long result = ::syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word),
                             FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, expected, limit, nullptr,
                             FUTEX_BITSET_MATCH_ANY);

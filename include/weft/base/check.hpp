@@ -14,9 +14,9 @@ namespace weft::detail {
 
 }  // namespace weft::detail
 
-#define WEFT_CHECK(condition, sentence)                                                      \
-    (static_cast<bool>(condition)                                                            \
-         ? static_cast<void>(0)                                                              \
+#define WEFT_CHECK(condition, sentence) \
+    (static_cast<bool>(condition)       \
+         ? static_cast<void>(0)         \
          : ::weft::detail::check_failed(#condition, sentence, __FILE__, __LINE__))
 
 #ifdef NDEBUG

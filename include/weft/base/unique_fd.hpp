@@ -10,7 +10,7 @@
 namespace weft::detail {
 
 class unique_fd {
-   public:
+public:
     unique_fd() noexcept = default;
     explicit unique_fd(int fd) noexcept : fd_(fd) {}
     unique_fd(unique_fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
@@ -27,7 +27,7 @@ class unique_fd {
     /// the descriptor is gone even when close(2) returns EINTR.
     void reset(int fd = -1) noexcept;
 
-   private:
+private:
     int fd_ = -1;
 };
 

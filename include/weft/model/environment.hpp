@@ -27,13 +27,13 @@ struct real_environment {
     /// Plain datum that a protocol hands from thread to thread; the model checker looks for races.
     template <class T>
     class cell {
-       public:
+    public:
         cell() = default;
         explicit cell(T value) noexcept : value_(value) {}
         [[nodiscard]] T load() const noexcept { return value_; }
         void store(T value) noexcept { value_ = value; }
 
-       private:
+    private:
         T value_{};
     };
 
@@ -56,7 +56,7 @@ struct real_environment {
     /// Registers for membarrier; idempotent, any thread, before workers start.
     static void initialise() noexcept;
 
-   private:
+private:
     static bool asymmetric_fence_;
 };
 

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+// The services that a task may ask of its runtime: be queued, arm a timer, watch a descriptor. The
+// scheduler implements them; tasks and awaitables see only this.
+#pragma once
+
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "weft/model/environment.hpp"
+#include "weft/trace/ring.hpp"
+#include "weft/wheel/timer_wheel.hpp"
+
+namespace weft::detail {
+
+struct runnable;
+class reactor_shard;
+class runtime_port;
+class task_state;
+class failure_sink;
+
+/// A wheel that belongs to a worker. Any thread.
+class timer_port {
+public:
+    /// Unlinks `entry`. True: it will not fire. False: it has fired or is about to.
+    virtual bool disarm(struct timer_waiter& entry) noexcept = 0;
+
+protected:
+    ~timer_port() = default;
+};
+
+/// A wheel entry with what happens at its deadline. `fire` runs on the thread that drives the
+/// wheel, after the entry was unlinked and outside the wheel's lock.
+struct timer_waiter : timer_entry {
+    explicit timer_waiter(void (*action)(timer_waiter&) noexcept) noexcept : fire(action) {}
+    void (*fire)(timer_waiter&) noexcept;
+    timer_port* port = nullptr;
+};
+
+/// One worker, seen by the code that it runs. This worker's thread only.
+class worker_port {
+public:
+    /// Queues what became ready: it may run next.
+    virtual void submit_woken(runnable& ready) noexcept = 0;
+    /// Queues behind everything that this worker has ready: new tasks, and `yield`.
+    virtual void submit_back(runnable& ready) noexcept = 0;
+    /// Offers a fork-join child to thieves; this worker takes it back last in, first out.
+    virtual void fork(runnable& child) noexcept = 0;
+    /// The fork-join child to run next on this worker, or nullptr; also when it is time to look at
+    /// timers, descriptors and other tasks first.
+    virtual runnable* next_fork() noexcept = 0;
+    /// Arms `entry` for `deadline` on this worker's wheel.
+    virtual void arm(timer_waiter& entry, time_point deadline) noexcept = 0;
+    /// The reactor shard with which this worker registers descriptors.
+    virtual reactor_shard& reactor() noexcept = 0;
+
+    [[nodiscard]] runtime_port& runtime() const noexcept { return *runtime_; }
+
+    /// Room for one coroutine that the loop resumes next: see bounded_transfer.
+    std::coroutine_handle<> deferred_transfer;
+    std::uint32_t transfer_depth = 0;
+    runnable* current = nullptr;  // what runs now
+    trace::emitter trace;
+
+protected:
+    explicit worker_port(runtime_port& runtime) noexcept : runtime_(&runtime) {}
+    ~worker_port() = default;
+
+private:
+    runtime_port* runtime_;
+};
+
+/// One runtime. Any thread.
+class runtime_port {
+public:
+    /// Queues a runnable from outside the runtime's workers.
+    virtual void inject(runnable& ready) noexcept = 0;
+    /// Registers a task that is about to be queued; throws runtime_closed.
+    virtual void enlist(task_state& task) = 0;
+    /// The task is done: forgets it. The task may be freed right after.
+    virtual void delist(task_state& task) noexcept = 0;
+    [[nodiscard]] virtual std::uint64_t next_task_id() noexcept = 0;
+    /// Whom to tell about exceptions that nobody receives.
+    [[nodiscard]] virtual std::shared_ptr<failure_sink> failures() noexcept = 0;
+    /// A worker to name as the home of a runnable that no worker creates.
+    [[nodiscard]] virtual worker_port& any_worker() noexcept = 0;
+    /// Tasks that are not done, each with a reference for the caller. Throws std::bad_alloc.
+    [[nodiscard]] virtual std::vector<task_state*> live_tasks() = 0;
+
+protected:
+    ~runtime_port() = default;
+};
+
+/// This thread's worker, or nullptr. Opaque to the optimiser on purpose: a coroutine may resume on
+/// another thread, so no compiler may keep the address of a thread-local across a suspension.
+[[nodiscard]] worker_port* this_worker() noexcept;
+
+}  // namespace weft::detail

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+// The runtime: workers, and the ways into them from threads that are none.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "weft/task/create_task.hpp"
+#include "weft/task/failure.hpp"
+
+namespace weft {
+
+struct runtime_options {
+    /// Threads that run tasks; 0: as many as the process may use by affinity and cgroup quota. One
+    /// worker keeps asyncio's strict first-in-first-out order. At most 256.
+    unsigned workers = 0;
+    /// Worker threads are called "<name>-<index>" (15 characters at most reach the kernel).
+    std::string_view thread_name = "weft";
+    /// Binds worker i to the i-th allowed core.
+    bool pin = false;
+    /// `run` and `block_on` turn the first SIGINT or SIGTERM into cancellation of the main task; a
+    /// second one has its default effect. A signal that the process ignores or handles itself is
+    /// left alone.
+    bool handle_signals = false;
+    /// How long `close` waits for the tasks it cancelled; what is left then is reported and leaked.
+    std::chrono::nanoseconds shutdown_timeout = std::chrono::nanoseconds::max();
+    /// On each worker's thread before its first task and after its last: index, `hook_context`.
+    void (*on_worker_start)(unsigned index, void* context) = nullptr;
+    void (*on_worker_stop)(unsigned index, void* context) = nullptr;
+    void* hook_context = nullptr;
+};
+
+/// Counts since the runtime began; a worker's own are summed while it runs, so they are a moment's
+/// estimate unless the runtime is idle.
+struct runtime_statistics {
+    std::uint64_t resumptions = 0;  ///< runnables resumed by a worker's loop
+    std::uint64_t steals = 0;       ///< successful visits to another worker's queues
+    std::uint64_t stolen = 0;       ///< runnables taken by them
+    std::uint64_t parks = 0;        ///< times that a worker went to sleep
+    std::uint64_t polls = 0;        ///< looks at descriptors
+    std::uint64_t timers_fired = 0;
+    std::uint64_t injected = 0;      ///< runnables taken from the injection queue
+    std::uint64_t timers_armed = 0;  ///< timers that are armed now
+    std::uint64_t live_tasks = 0;    ///< tasks that are not done now
+};
+
+namespace detail {
+class runtime_core;
+}  // namespace detail
+
+/// Several may exist in one process. Construction starts the workers: throws std::system_error when
+/// a thread or descriptor cannot be had, std::invalid_argument for more than 256 workers. Members
+/// are for any thread but a worker of this runtime, unless they say otherwise.
+class runtime {
+public:
+    explicit runtime(runtime_options options = {});
+    /// close(), with what that cannot finish reported.
+    ~runtime();
+    runtime(const runtime&) = delete;
+    runtime& operator=(const runtime&) = delete;
+
+    /// Runs `body` as a task and blocks this thread until it is done; gives its value or throws
+    /// what it threw, `interrupted` if a signal ended it. Other tasks go on afterwards. Throws
+    /// usage_error on a worker (await there instead), runtime_closed after close.
+    template <class T>
+    T block_on(coro<T> body);
+
+    /// Starts a task from any thread, workers included. Throws runtime_closed.
+    template <class T>
+    task<T> spawn(coro<T> body, task_options options = {});
+
+    /// Cancels every task and waits for them, round after round until none is left; reports what
+    /// they threw; then stops the workers. Tasks started by a task that is being stopped run
+    /// normally until the next round. Idempotent.
+    void close();
+
+    /// Called with exceptions that nobody receives; empty: a line on standard error.
+    void set_failure_handler(failure_handler handler);
+
+    [[nodiscard]] unsigned worker_count() const noexcept;
+    [[nodiscard]] runtime_statistics statistics() const;
+
+private:
+    void check_blocking_allowed() const;
+    void block_until_done(const any_task& main);
+    [[nodiscard]] detail::runtime_port& port() const;
+    [[nodiscard]] detail::worker_port& any_worker() const;
+    void inject(const any_task& ready);
+
+    std::unique_ptr<detail::runtime_core> core_;
+};
+
+/// Runs a program: a runtime of its own, `main` as its first task, and close() at the end, whose
+/// failures are reported and never replace main's outcome. Throws usage_error inside a runtime.
+template <class T>
+T run(coro<T> main, runtime_options options = {}) {
+    runtime here{options};
+    return here.block_on(std::move(main));
+}
+
+// ---------------------------------------------------------------------------------------------
+
+template <class T>
+task<T> runtime::spawn(coro<T> body, task_options options) {
+    task<T> handle = detail::start_task(body, options, &any_worker(), port());
+    inject(handle);
+    return handle;
+}
+
+template <class T>
+T runtime::block_on(coro<T> body) {
+    check_blocking_allowed();
+    task<T> main = spawn(std::move(body));
+    block_until_done(main);
+    if constexpr (std::is_void_v<T>)
+        main.result();
+    else
+        return std::move(main.result());
+}
+
+}  // namespace weft

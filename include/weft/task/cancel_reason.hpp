@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+// Why a task was asked to stop: one immutable record, shared by reference count by every task that
+// the request reaches and by the exceptions that report it.
+//
+// Protocol: reference count                                 checked by: tests/unit/task, TSan
+// Roles      holder (any thread)
+// Edges      C1 drop release → last drop acquire: the record's last use is before its deletion
+#pragma once
+
+#include <cstdint>
+#include <source_location>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "weft/model/environment.hpp"
+
+namespace weft::detail {
+
+struct cancel_reason {
+    std::string text;
+    std::source_location where;
+    std::uint64_t requester = 0;  // task id, 0 = no task
+    mutable real_environment::atomic<std::uint32_t> references{1};
+};
+
+/// Owning pointer to a shared, immutable cancel_reason; may be null.
+class reason_ref {
+public:
+    reason_ref() noexcept = default;
+    reason_ref(const reason_ref& other) noexcept : record_(other.record_) { retain(); }
+    reason_ref(reason_ref&& other) noexcept : record_(std::exchange(other.record_, nullptr)) {}
+    reason_ref& operator=(reason_ref other) noexcept {
+        std::swap(record_, other.record_);
+        return *this;
+    }
+    ~reason_ref() { drop(); }
+
+    /// Takes over one reference.
+    [[nodiscard]] static reason_ref adopt(const cancel_reason* record) noexcept {
+        reason_ref ref;
+        ref.record_ = record;
+        return ref;
+    }
+    /// Gives the reference away.
+    [[nodiscard]] const cancel_reason* release() noexcept {
+        return std::exchange(record_, nullptr);
+    }
+    [[nodiscard]] const cancel_reason* operator->() const noexcept { return record_; }
+    [[nodiscard]] const cancel_reason* get() const noexcept { return record_; }
+    explicit operator bool() const noexcept { return record_ != nullptr; }
+
+private:
+    void retain() const noexcept {
+        if (record_ == nullptr) return;
+        record_->references.fetch_add(1,
+                                      std::memory_order_relaxed);  // C1: needs a live holder only
+    }
+    void drop() noexcept;
+
+    const cancel_reason* record_ = nullptr;
+};
+
+/// Never throws: out of memory yields a request without a reason rather than no request.
+[[nodiscard]] reason_ref make_reason(std::string_view text, std::source_location where) noexcept;
+
+}  // namespace weft::detail

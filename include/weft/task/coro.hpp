@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+// coro<T>: a coroutine that has not been started. Awaiting one runs it to its end inside the
+// current task, by symmetric transfer: no queue, no task, no thread hop, no stack growth.
+#pragma once
+
+#include <concepts>
+#include <coroutine>
+#include <exception>
+#include <memory>
+#include <source_location>
+#include <type_traits>
+#include <utility>
+
+#include "weft/base/check.hpp"
+#include "weft/task/promise.hpp"
+
+namespace weft {
+
+template <class T>
+class coro;
+
+namespace detail {
+
+template <class T>
+class coro_promise;
+template <class T>
+class coro_awaiter;
+struct coro_access;
+
+/// A coroutine that belongs to weft: its promise knows the runnable that it runs in.
+template <class Promise>
+concept weft_promise = std::derived_from<Promise, promise_base>;
+
+}  // namespace detail
+
+/// The result of calling a coroutine function: lazy, move-only, to be awaited once as a prvalue
+/// (`co_await f()`) or given to `create_task`, `gather`, `run` and their like.
+///
+/// Completes when the body returns or throws; the value or exception goes to whoever awaits.
+/// Destroying one that was never started frees its arguments and runs nothing. Cancellation: it has
+/// none of its own; the task that awaits it does. Threads: not shared; the body may resume on any
+/// worker after a suspension.
+template <class T = void>
+class [[nodiscard("a coroutine does nothing until it is awaited or given to create_task")]] coro {
+    static_assert(!std::is_reference_v<T>, "return a pointer or std::reference_wrapper instead");
+
+public:
+    using promise_type = detail::coro_promise<T>;
+    using value_type = T;
+
+    coro(coro&& other) noexcept : frame_(std::exchange(other.frame_, nullptr)) {}
+    coro& operator=(coro&& other) noexcept {
+        std::swap(frame_, other.frame_);
+        return *this;
+    }
+    ~coro() {
+        if (frame_) frame_.destroy();
+    }
+
+    detail::coro_awaiter<T> operator co_await() && noexcept;
+    void operator co_await() & = delete;  // write co_await std::move(c), or co_await f() directly
+
+    /// False after it was moved from, awaited or made a task.
+    [[nodiscard]] bool valid() const noexcept { return static_cast<bool>(frame_); }
+
+private:
+    friend promise_type;
+    friend detail::coro_access;
+    friend detail::coro_awaiter<T>;
+    explicit coro(std::coroutine_handle<promise_type> frame) noexcept : frame_(frame) {}
+
+    std::coroutine_handle<promise_type> frame_;
+};
+
+// ---------------------------------------------------------------------------------------------
+
+namespace detail {
+
+/// Where a coroutine leaves its value or exception.
+template <class T>
+class result_slot {
+public:
+    result_slot() noexcept {}
+    result_slot(const result_slot&) = delete;
+    result_slot& operator=(const result_slot&) = delete;
+    ~result_slot() {
+        if (state_ == state::value) std::destroy_at(std::addressof(value_));
+        if (state_ == state::error) std::destroy_at(std::addressof(error_));
+    }
+
+    template <class U>
+    void set_value(U&& value) {
+        std::construct_at(std::addressof(value_), std::forward<U>(value));
+        state_ = state::value;
+    }
+    void set_error(std::exception_ptr error) noexcept {
+        std::construct_at(std::addressof(error_), std::move(error));
+        state_ = state::error;
+    }
+    [[nodiscard]] bool has_value() const noexcept { return state_ == state::value; }
+    [[nodiscard]] bool has_error() const noexcept { return state_ == state::error; }
+    [[nodiscard]] T& value() noexcept { return value_; }
+    [[nodiscard]] std::exception_ptr& error() noexcept { return error_; }
+    T take() {
+        if (state_ == state::error) std::rethrow_exception(error_);
+        return std::move(value_);
+    }
+
+private:
+    enum class state : unsigned char { empty, value, error };
+    union {
+        T value_;
+        std::exception_ptr error_;
+    };
+    state state_ = state::empty;
+};
+
+template <>
+class result_slot<void> {
+public:
+    void set_value() noexcept { done_ = true; }
+    void set_error(std::exception_ptr error) noexcept { error_ = std::move(error); }
+    [[nodiscard]] bool has_value() const noexcept { return done_; }
+    [[nodiscard]] bool has_error() const noexcept { return error_ != nullptr; }
+    [[nodiscard]] std::exception_ptr& error() noexcept { return error_; }
+    void take() const {
+        if (error_) std::rethrow_exception(error_);
+    }
+
+private:
+    std::exception_ptr error_;
+    bool done_ = false;
+};
+
+template <class T>
+class coro_promise final : public promise_base {
+public:
+    explicit coro_promise(std::source_location location = std::source_location::current()) noexcept
+        : promise_base(location) {
+        static_assert(alignof(coro_promise) <= 16, "return over-aligned values by std::unique_ptr");
+    }
+    coro<T> get_return_object() noexcept {
+        return coro<T>{std::coroutine_handle<coro_promise>::from_promise(*this)};
+    }
+    template <class U = T>
+        requires std::convertible_to<U, T>
+    void return_value(U&& value) noexcept(std::is_nothrow_constructible_v<T, U>) {
+        result.set_value(std::forward<U>(value));
+    }
+    void unhandled_exception() noexcept { result.set_error(std::current_exception()); }
+
+    result_slot<T> result;
+};
+
+template <>
+class coro_promise<void> final : public promise_base {
+public:
+    explicit coro_promise(std::source_location location = std::source_location::current()) noexcept
+        : promise_base(location) {}
+    coro<void> get_return_object() noexcept;
+    void return_void() noexcept { result.set_value(); }
+    void unhandled_exception() noexcept { result.set_error(std::current_exception()); }
+
+    result_slot<void> result;
+};
+
+/// Takes a coroutine apart, for those who run it otherwise than by awaiting it.
+struct coro_access {
+    template <class T>
+    static std::coroutine_handle<coro_promise<T>> release(coro<T>& c) noexcept {
+        return std::exchange(c.frame_, nullptr);
+    }
+    template <class T>
+    static coro_promise<T>& promise(coro<T>& c) noexcept {
+        return c.frame_.promise();
+    }
+    template <class T>
+    static std::coroutine_handle<> handle(coro<T>& c) noexcept {
+        return c.frame_;
+    }
+};
+
+template <class T>
+class coro_awaiter {
+public:
+    explicit coro_awaiter(std::coroutine_handle<coro_promise<T>> frame) noexcept : frame_(frame) {}
+
+    bool await_ready() const noexcept {
+        WEFT_CHECK(frame_, "awaiting a moved-from coro; a coro is awaited once, where it is made");
+        return false;
+    }
+    template <weft_promise Promise>
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> caller) noexcept {
+        runnable& self = caller.promise().current();
+        frame_.promise().enter(self, &caller.promise());
+        return transfer(self, frame_);
+    }
+    T await_resume() { return frame_.promise().result.take(); }
+
+private:
+    std::coroutine_handle<coro_promise<T>> frame_;
+};
+
+inline coro<void> coro_promise<void>::get_return_object() noexcept {
+    return coro<void>{std::coroutine_handle<coro_promise>::from_promise(*this)};
+}
+
+}  // namespace detail
+
+template <class T>
+detail::coro_awaiter<T> coro<T>::operator co_await() && noexcept {
+    return detail::coro_awaiter<T>{frame_};
+}
+
+}  // namespace weft

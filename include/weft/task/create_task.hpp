@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+// Starting tasks from inside a task. From outside a runtime use run() or runtime::spawn().
+#pragma once
+
+#include <functional>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "weft/task/task.hpp"
+
+namespace weft {
+
+/// How a task starts. Trivially destructible members only, so that a braced temporary is safe in a
+/// full expression with co_await on every compiler.
+struct task_options {
+    /// Copied. Empty: the task is called "Task-<id>".
+    std::string_view name{};
+};
+
+namespace detail {
+
+template <class T>
+struct coro_result;
+template <class T>
+struct coro_result<coro<T>> {
+    using type = T;
+};
+template <class F, class... Args>
+using coro_result_of =
+    typename coro_result<std::invoke_result_t<std::decay_t<F>, std::decay_t<Args>...>>::type;
+
+/// A callable whose call with these arguments, moved into a frame, gives a coroutine.
+template <class F, class... Args>
+concept coroutine_callable = requires { typename coro_result_of<F, Args...>; };
+
+/// Keeps the callable and its arguments in a frame for as long as the body runs: the captures of a
+/// lambda coroutine live in the lambda, not in the coroutine.
+template <class F, class... Args>
+coro<coro_result_of<F, Args...>> invoke_in_frame(F callable, Args... args) {
+    co_return co_await std::invoke(std::move(callable), std::move(args)...);
+}
+
+/// Throws usage_error outside a task.
+[[nodiscard]] worker_port& worker_for_create_task();
+
+template <class T>
+task<T> start_task(coro<T>& body, task_options options, worker_port* worker,
+                   runtime_port& runtime) {
+    WEFT_CHECK(body.valid(), "create_task was given a coro that was awaited or moved from");
+    auto handle = task_access::adopt(task_record<T>::make(body, worker, runtime));
+    begin_task(*task_access::state(handle), options.name, runtime);
+    return handle;
+}
+
+/// Names and registers a new task; what throws here leaves it cancelled and unstarted.
+void begin_task(task_state& state, std::string_view name, runtime_port& runtime);
+
+}  // namespace detail
+
+/// Makes the coroutine a task of the current runtime: it is queued, and starts once the current
+/// task suspends or another worker takes it. With one worker, tasks start in the order of creation.
+/// Throws usage_error outside a task, runtime_closed during the last phase of shutdown, and
+/// std::bad_alloc; in each case the body never runs.
+template <class T>
+task<T> create_task(coro<T> body, task_options options = {}) {
+    detail::worker_port& worker = detail::worker_for_create_task();
+    task<T> handle = detail::start_task(body, options, &worker, worker.runtime());
+    worker.submit_back(*detail::task_access::state(handle));
+    return handle;
+}
+
+/// The same for `callable(args...)`, which returns a coroutine: moves both into the task's frame.
+/// The safe form for lambdas with captures.
+template <class F, class... Args>
+    requires detail::coroutine_callable<F, Args...>
+auto create_task(task_options options, F&& callable, Args&&... args) {
+    return create_task(detail::invoke_in_frame<std::decay_t<F>, std::decay_t<Args>...>(
+                           std::forward<F>(callable), std::forward<Args>(args)...),
+                       options);
+}
+template <class F, class... Args>
+    requires detail::coroutine_callable<F, Args...>
+auto create_task(F&& callable, Args&&... args) {
+    return create_task(task_options{}, std::forward<F>(callable), std::forward<Args>(args)...);
+}
+
+/// The task that runs on this thread; empty outside a task.
+[[nodiscard]] any_task current_task() noexcept;
+
+/// Every task of the current runtime that is not done, the current one included. Contains each
+/// task created before the call and not done after it; others may or may not appear. Throws
+/// usage_error outside a task.
+[[nodiscard]] std::vector<any_task> all_tasks();
+
+}  // namespace weft

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+// What the runtime tells its failure handler: an exception that no code is left to receive.
+#pragma once
+
+#include <exception>
+#include <functional>
+#include <string>
+
+#include "weft/task/task.hpp"
+
+namespace weft {
+
+struct failure {
+    enum class kind {
+        never_observed,   ///< a task failed and its last handle went without anybody looking
+        during_shutdown,  ///< a task failed while it was being stopped at the end of the runtime
+        in_callback,      ///< a done-callback threw
+        stuck,            ///< a task did not stop before the shutdown deadline; no exception
+    };
+    kind what;
+    std::string task_name;
+    std::exception_ptr exception;
+    /// One sentence, with the task's name and what the exception says.
+    std::string message;
+};
+
+/// Called on any thread, one call at a time; must not block. What it throws is reported and
+/// dropped.
+using failure_handler = std::function<void(const failure&)>;
+
+}  // namespace weft

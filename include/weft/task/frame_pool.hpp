@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+// Memory of coroutine frames and task control blocks: per-thread free lists by size class, with a
+// shared depot behind them that takes and gives whole batches, so that a frame freed on another
+// thread than it was made on costs no more than one freed at home.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace weft::detail {
+
+// Fact: g++ 12 cannot say that a frame holds an over-aligned object, so every frame of its is
+// aligned to 64 bytes; clang calls the aligned operator new (-fcoro-aligned-allocation).
+#if defined(__clang__)
+inline constexpr std::size_t frame_alignment = 16;
+#else
+inline constexpr std::size_t frame_alignment = 64;
+#endif
+
+/// `size` bytes aligned to at least 16, and to 64 if `size` is a multiple of 64. Any thread.
+/// Throws std::bad_alloc.
+[[nodiscard]] void* allocate_block(std::size_t size);
+/// Gives back what allocate_block(size) returned. Any thread.
+void free_block(void* block, std::size_t size) noexcept;
+
+[[nodiscard]] inline void* allocate_frame(std::size_t size,
+                                          std::size_t alignment = frame_alignment) {
+    return allocate_block((size + alignment - 1) / alignment * alignment);
+}
+inline void free_frame(void* block, std::size_t size,
+                       std::size_t alignment = frame_alignment) noexcept {
+    free_block(block, (size + alignment - 1) / alignment * alignment);
+}
+
+/// Blocks handed out and not given back, over all threads. Exact while no thread allocates.
+[[nodiscard]] std::int64_t live_blocks() noexcept;
+
+}  // namespace weft::detail

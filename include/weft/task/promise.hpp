@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+// The part of a coroutine's promise that does not depend on its result: who awaits it, which
+// runnable it runs in, where it was written, and how control passes from frame to frame.
+#pragma once
+
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <new>
+#include <source_location>
+
+#include "weft/base/check.hpp"
+#include "weft/task/frame_pool.hpp"
+#include "weft/task/runnable.hpp"
+
+// Fact: g++ emits a tail call for symmetric transfer only when it optimises sibling calls, and
+// never under a sanitizer; clang always does. Elsewhere each transfer nests a stack frame.
+#if !defined(__clang__) && \
+    (defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__OPTIMIZE__))
+#define WEFT_BOUND_TRANSFERS 1
+#else
+#define WEFT_BOUND_TRANSFERS 0
+#endif
+
+namespace weft::detail {
+
+/// Where control passes to `next` by symmetric transfer. Where transfers nest, every 128th one goes
+/// through the worker's loop instead, which bounds the stack.
+[[nodiscard]] inline std::coroutine_handle<> transfer(runnable& self,
+                                                      std::coroutine_handle<> next) noexcept {
+#if WEFT_BOUND_TRANSFERS
+    return bounded_transfer(self, next);
+#else
+    static_cast<void>(self);
+    return next;
+#endif
+}
+
+class promise_base {
+public:
+    /// Fact: an exception out of initial_suspend frees the frame twice on g++ 12: noexcept,
+    /// trivial.
+    std::suspend_always initial_suspend() const noexcept { return {}; }
+
+    struct final_awaiter {
+        final_awaiter() noexcept {}
+        bool await_ready() const noexcept { return false; }
+        template <class Promise>
+        std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> frame) noexcept {
+            promise_base& promise = frame.promise();
+            runnable& self = *promise.runnable_;
+            if (promise.caller_ != nullptr) return transfer(self, handle_of(*promise.caller_));
+            return self.ops->finish(self, frame);
+        }
+        void await_resume() const noexcept {}
+    };
+    final_awaiter final_suspend() const noexcept { return {}; }
+
+    static void* operator new(std::size_t size) { return allocate_frame(size); }
+    static void operator delete(void* block, std::size_t size) noexcept { free_frame(block, size); }
+#if defined(__clang__)
+    // Chosen by -fcoro-aligned-allocation, with the frame's own alignment.
+    static void* operator new(std::size_t size, std::align_val_t alignment) {
+        return allocate_frame(size, alignment_of(alignment));
+    }
+    static void operator delete(void* block, std::size_t size,
+                                std::align_val_t alignment) noexcept {
+        free_frame(block, size, alignment_of(alignment));
+    }
+    static std::size_t alignment_of(std::align_val_t wanted) noexcept {
+        auto bytes = static_cast<std::size_t>(wanted);
+        WEFT_CHECK(bytes <= 64, "a coroutine's local may be aligned to 64 bytes at most");
+        return bytes <= 16 ? 16 : 64;
+    }
+#endif
+
+    [[nodiscard]] runnable& current() const noexcept { return *runnable_; }
+    [[nodiscard]] const std::source_location& location() const noexcept { return location_; }
+    [[nodiscard]] const promise_base* caller() const noexcept { return caller_; }
+
+    /// Runs inside `self`, called from `caller` (nullptr: outermost).
+    void enter(runnable& self, promise_base* caller) noexcept {
+        runnable_ = &self;
+        caller_ = caller;
+    }
+
+protected:
+    explicit promise_base(std::source_location location) noexcept : location_(location) {}
+    ~promise_base() = default;
+
+private:
+    /// Fact: both compilers put a promise of alignment <= 16 at the same offset of the frame, so
+    /// the handle can be had from the base; coro_promise asserts the alignment.
+    static std::coroutine_handle<> handle_of(promise_base& promise) noexcept {
+        return std::coroutine_handle<promise_base>::from_promise(promise);
+    }
+
+    runnable* runnable_ = nullptr;
+    promise_base* caller_ = nullptr;
+    std::source_location location_;
+};
+
+}  // namespace weft::detail

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+// What a queue holds and a worker resumes: a task, or a child of `when_all` that lives in its
+// parent's frame. A runnable has one lifecycle word, one coroutine to resume next, and, while it
+// waits, one operation that it waits on.
+//
+// Suspension has two phases. An awaiter first registers its operation (from then on it may be
+// completed by anyone) and then calls `commit_suspend`, which publishes the suspension or says that
+// it is not needed. Until then the awaiter owns the frame; after a true answer it must not touch
+// the frame, the operation or the runnable again.
+//
+// Fields     resume_point, operation, worker: owner-confined while active, published by L2 of
+//            lifecycle.hpp · reason: atomic, L3 · ops, owner: immutable
+#pragma once
+
+#include <coroutine>
+#include <cstdint>
+
+#include "weft/ports/ports.hpp"
+#include "weft/task/cancel_reason.hpp"
+#include "weft/task/lifecycle.hpp"
+#include "weft/trace/format.hpp"
+
+namespace weft::detail {
+
+using life = lifecycle<real_environment>;
+struct runnable;
+class task_state;
+
+/// What a waiting runnable waits on, seen from a canceller. Called only while the canceller holds
+/// the runnable's `busy` bit, so the frame that contains the operation cannot go away.
+class operation {
+public:
+    /// A leaf takes itself out of the structure that would complete it. `unlinked`: nobody else
+    /// will wake the runnable. `lost`: a completion is under way or over.
+    virtual life::cancel_outcome unlink() noexcept { return life::cancel_outcome::lost; }
+    /// An operation on other runnables names the next one to ask, nullptr after the last.
+    virtual runnable* next_to_cancel() noexcept { return nullptr; }
+    /// Tells how the runnable that next_to_cancel() named answered.
+    virtual void note_answer(bool /*accepted*/) noexcept {}
+    virtual bool is_forwarding() const noexcept { return false; }
+    /// For diagnostics.
+    [[nodiscard]] virtual trace::suspend_reason wait_reason() const noexcept = 0;
+
+    [[nodiscard]] bool was_unlinked() const noexcept { return unlinked_; }
+
+protected:
+    operation() noexcept = default;
+    ~operation() = default;
+    bool unlinked_ = false;
+};
+
+/// An operation that waits on other runnables and hands a request to them.
+class forwarding_operation : public operation {
+public:
+    bool is_forwarding() const noexcept final { return true; }
+    runnable* walk_up = nullptr;  // the runnable above in a canceller's walk; canceller-confined
+
+    void note_answer(bool accepted) noexcept override { accepted_ = accepted_ || accepted; }
+    /// Whether a child accepted since the last call.
+    [[nodiscard]] virtual life::cancel_outcome outcome() noexcept {
+        bool accepted = accepted_;
+        accepted_ = false;
+        return accepted ? life::cancel_outcome::forwarded : life::cancel_outcome::lost;
+    }
+
+protected:
+    ~forwarding_operation() = default;
+
+private:
+    bool accepted_ = false;
+};
+
+/// What differs between kinds of runnables.
+struct runnable_ops {
+    /// The outermost coroutine `frame` reached its end; returns what the worker runs next.
+    std::coroutine_handle<> (*finish)(runnable&, std::coroutine_handle<> frame) noexcept;
+    /// Cancelled before its first step: ends it without running the body. Null: nothing to run
+    /// next.
+    std::coroutine_handle<> (*abandon)(runnable&) noexcept;
+};
+
+struct runnable {
+    runnable(const runnable_ops& kind, worker_port* creator, task_state* enclosing) noexcept
+        : ops(&kind), worker(creator), owner(enclosing) {}
+    runnable(const runnable&) = delete;
+    runnable& operator=(const runnable&) = delete;
+    ~runnable() { drop_reason(); }
+
+    life lifecycle;
+    real_environment::atomic<const cancel_reason*> reason{nullptr};
+    std::coroutine_handle<> resume_point;
+    detail::operation* operation = nullptr;
+    const runnable_ops* ops;
+    worker_port* worker;     // the worker that runs it, or ran it last
+    task_state* owner;       // the task that it belongs to
+    std::uint32_t runs = 0;  // resumptions by a worker's loop; 0: the body has not begun
+
+    void drop_reason() noexcept;
+};
+
+/// Second phase of a suspension. True: suspended, touch nothing. False: go on at once.
+[[nodiscard]] bool commit_suspend(runnable& self) noexcept;
+
+/// The same for a parent whose children run on in its place: no trace event.
+[[nodiscard]] bool commit_fork(runnable& self) noexcept;
+
+/// Completes the suspension of `self`: called exactly once by whoever completed its operation, on
+/// any thread. Queues the runnable; never runs it.
+void wake(runnable& self) noexcept;
+
+/// Requests cancellation of `self` and of all that it waits on, without recursion. False if it is
+/// done. The caller keeps `self` alive. Any thread.
+bool request_cancel(runnable& self, reason_ref why) noexcept;
+
+/// The same for a scope inside `self`, which cannot be done; returns the epoch for withdraw().
+std::uint32_t request_cancel_in_scope(runnable& self, reason_ref why) noexcept;
+
+/// Takes the undelivered requests at a resumption: true if the caller must now throw.
+[[nodiscard]] inline bool must_deliver_cancel(runnable& self, const operation& completed) noexcept {
+    bool requested = self.lifecycle.take_requests();
+    return requested || completed.was_unlinked();
+}
+
+/// Throws `cancelled` with the reason of the last request.
+[[noreturn]] void throw_cancelled(runnable& self);
+
+/// Queues a runnable that became ready: on this thread's worker if it belongs to the same runtime,
+/// else through the injection queue. Any thread.
+void submit(runnable& ready) noexcept;
+
+/// Where transfers between frames are no tail calls: every 128th goes through the worker's loop.
+[[nodiscard]] std::coroutine_handle<> bounded_transfer(runnable& self,
+                                                       std::coroutine_handle<> next) noexcept;
+
+/// The runnable that this thread's worker runs, or nullptr.
+[[nodiscard]] runnable* current_runnable() noexcept;
+
+}  // namespace weft::detail

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+// Handles to tasks. Copyable, reference-counted, usable from any thread. The runtime owns a task
+// until it is done, so dropping every handle detaches it: it neither cancels nor destroys it.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <source_location>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "weft/base/check.hpp"
+#include "weft/error.hpp"
+#include "weft/task/task_state.hpp"
+
+namespace weft {
+
+/// Names one registration of a done-callback.
+using callback_token = std::uint64_t;
+
+namespace detail {
+struct task_access;
+template <class T>
+class task_record;
+template <class T, bool Move>
+class task_awaiter;
+}  // namespace detail
+
+/// A task whatever it returns: what `current_task()` and `all_tasks()` give. An empty handle
+/// (default-constructed or moved from) only compares and converts to false.
+class any_task {
+public:
+    any_task() noexcept = default;
+    any_task(const any_task& other) noexcept : state_(other.state_) {
+        if (state_ != nullptr) state_->retain();
+    }
+    any_task(any_task&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
+    any_task& operator=(any_task other) noexcept {
+        std::swap(state_, other.state_);
+        return *this;
+    }
+    ~any_task() {
+        if (state_ != nullptr) state_->drop();
+    }
+
+    explicit operator bool() const noexcept { return state_ != nullptr; }
+    friend bool operator==(const any_task&, const any_task&) noexcept = default;
+
+    /// True once the body ended, however; never false again.
+    [[nodiscard]] bool done() const { return state().is_done(); }
+    /// True if it ended because `cancelled` left the body.
+    [[nodiscard]] bool cancelled() const;
+    /// The exception that the task ended with, nullptr for a value. Marks it as observed. Throws
+    /// `weft::cancelled` for a cancelled task, invalid_state_error for one that is not done.
+    [[nodiscard]] std::exception_ptr exception() const;
+    /// Asks the task to stop: `cancelled` is thrown at its suspension point or at its next one. A
+    /// request goes to what the task awaits; a task awaited may decline by finishing normally.
+    /// False if the task is done already (then nothing happens). Any thread; never blocks.
+    bool cancel(std::string_view reason = {},
+                std::source_location where = std::source_location::current()) const;
+    /// Requests so far, less those taken back by `uncancel`.
+    [[nodiscard]] std::uint32_t cancelling() const { return state().lifecycle.cancelling(); }
+    /// Takes one request back; at zero also one that was not delivered yet. Returns the rest.
+    std::uint32_t uncancel() const { return state().lifecycle.uncancel(); }
+    /// Runs `f(task)` on a worker once the task is done; soon if it already is. Never inline.
+    /// Callbacks of one task run one after the other in the order of registration; one that throws
+    /// is reported to the runtime's handler. Throws std::bad_alloc.
+    callback_token add_done_callback(std::move_only_function<void(any_task)> f) const;
+    /// True if the callback had not begun and will not run.
+    bool remove_done_callback(callback_token token) const;
+
+    /// The name given, or "Task-<id>".
+    [[nodiscard]] std::string name() const { return state().name(); }
+    void set_name(std::string_view name) const { state().set_name(name); }
+    /// Unique in the process, increasing from 1 in the order of creation on one worker.
+    [[nodiscard]] std::uint64_t id() const { return state().id(); }
+    /// The coroutine function that the task runs.
+    [[nodiscard]] std::source_location location() const { return state().location(); }
+
+protected:
+    friend detail::task_access;
+    explicit any_task(detail::task_state* adopted) noexcept : state_(adopted) {}
+    [[nodiscard]] detail::task_state& state() const {
+        WEFT_CHECK(state_ != nullptr, "this task handle is empty or was moved from");
+        return *state_;
+    }
+    detail::task_state* state_ = nullptr;
+};
+
+/// A task that returns T. `co_await t` gives T&, any number of times, by any number of tasks;
+/// `co_await std::move(t)` moves the value out. Awaiting rethrows what the body threw. Cancelling
+/// the awaiting task cancels this one and lets it decide (shield it to prevent that).
+template <class T = void>
+class task : public any_task {
+public:
+    using value_type = T;
+
+    task() noexcept = default;
+
+    /// The value; throws what the body threw, `weft::cancelled`, or invalid_state_error.
+    [[nodiscard]] std::add_lvalue_reference_t<T> result() const;
+
+    detail::task_awaiter<T, false> operator co_await() const&;
+    detail::task_awaiter<T, true> operator co_await() &&;
+
+private:
+    friend detail::task_access;
+    explicit task(detail::task_record<T>* adopted) noexcept;
+};
+
+// ---------------------------------------------------------------------------------------------
+
+namespace detail {
+
+template <class T>
+struct value_storage {
+    value_storage() noexcept {}
+    ~value_storage() {}
+    template <class U>
+    void emplace(U&& value) {
+        std::construct_at(std::addressof(value_), std::forward<U>(value));
+    }
+    void destroy() noexcept { std::destroy_at(std::addressof(value_)); }
+    T& get() noexcept { return value_; }
+    union {
+        T value_;
+    };
+};
+template <>
+struct value_storage<void> {
+    void destroy() noexcept {}
+};
+
+/// The control block with room for the value.
+template <class T>
+class task_record final : public task_state {
+public:
+    /// Throws std::bad_alloc; `body` is untouched then.
+    static task_record* make(coro<T>& body, worker_port* creator, runtime_port& runtime) {
+        void* block = allocate_block(sizeof(task_record));
+        return new (block) task_record(body, creator, runtime);
+    }
+    [[nodiscard]] value_storage<T>& value() noexcept { return value_; }
+
+private:
+    task_record(coro<T>& body, worker_port* creator, runtime_port& runtime) noexcept
+        : task_state(ops_, creator, runtime, coro_access::promise(body).location(), &dispose) {
+        static_assert(alignof(task_record) <= 16, "return over-aligned values by std::unique_ptr");
+        auto frame = coro_access::release(body);
+        frame.promise().enter(*this, nullptr);
+        resume_point = frame;
+    }
+    static std::coroutine_handle<> finish(runnable& self, std::coroutine_handle<> frame) noexcept;
+    static std::coroutine_handle<> abandon(runnable& self) noexcept;
+    static void dispose(task_state& self) noexcept;
+    /// Moves the value in; returns the error if that, or the body, threw.
+    std::exception_ptr keep(result_slot<T>& result) noexcept;
+
+    static constexpr runnable_ops ops_{&finish, &abandon};
+    [[no_unique_address]] value_storage<T> value_;
+};
+
+template <class T>
+std::exception_ptr task_record<T>::keep(result_slot<T>& result) noexcept {
+    if (result.has_error()) return std::move(result.error());
+    if constexpr (!std::is_void_v<T>) {
+        try {
+            value_.emplace(std::move(result.value()));
+        } catch (...) {
+            return std::current_exception();
+        }
+    }
+    return nullptr;
+}
+
+template <class T>
+std::coroutine_handle<> task_record<T>::finish(runnable& self,
+                                               std::coroutine_handle<> frame) noexcept {
+    auto& record = static_cast<task_record&>(self);
+    auto typed = std::coroutine_handle<coro_promise<T>>::from_address(frame.address());
+    std::exception_ptr error = record.keep(typed.promise().result);
+    typed.destroy();  // the body's arguments go before anybody learns that the task is done
+    if (error) {
+        record.complete_error(std::move(error));
+    } else if (!record.complete_value()) {
+        record.value_.destroy();
+        record.complete_error(record.cancellation());
+    }
+    record.leave();
+    return std::noop_coroutine();
+}
+
+template <class T>
+std::coroutine_handle<> task_record<T>::abandon(runnable& self) noexcept {
+    auto& record = static_cast<task_record&>(self);
+    self.resume_point.destroy();
+    record.complete_error(record.cancellation());
+    record.leave();
+    return nullptr;
+}
+
+template <class T>
+void task_record<T>::dispose(task_state& self) noexcept {
+    auto& record = static_cast<task_record&>(self);
+    if (record.outcome() == outcome_kind::value) record.value_.destroy();
+    record.~task_record();
+    free_block(&record, sizeof(task_record));
+}
+
+struct task_access {
+    template <class T>
+    static task<T> adopt(task_record<T>* record) noexcept {
+        return task<T>{record};
+    }
+    static any_task adopt(task_state* state) noexcept { return any_task{state}; }
+    static task_state* state(const any_task& t) noexcept { return t.state_; }
+    static task_state* release(any_task& t) noexcept { return std::exchange(t.state_, nullptr); }
+    template <class T>
+    static task_record<T>& record(const task<T>& t) noexcept {
+        return static_cast<task_record<T>&>(t.state());
+    }
+};
+
+/// The part of awaiting a task that does not depend on its result. Holds a reference.
+class task_join : public forwarding_operation, public completion_node {
+public:
+    explicit task_join(task_state* adopted) noexcept
+        : completion_node(&on_done), target_(adopted) {}
+    task_join(const task_join&) = delete;
+    task_join& operator=(const task_join&) = delete;
+    ~task_join() { target_->drop(); }
+
+    runnable* next_to_cancel() noexcept override;
+    [[nodiscard]] trace::suspend_reason wait_reason() const noexcept override;
+
+protected:
+    [[nodiscard]] bool begin(runnable& self, std::coroutine_handle<> caller) noexcept;
+    /// At the resumption: throws what the await must throw.
+    void end();
+    [[nodiscard]] task_state& target() const noexcept { return *target_; }
+
+private:
+    static void on_done(completion_node& node) noexcept;
+    task_state* target_;
+    runnable* self_ = nullptr;
+    bool asked_ = false;
+    bool awaits_itself_ = false;
+};
+
+template <class T, bool Move>
+class task_awaiter : private task_join {
+public:
+    explicit task_awaiter(task_state* adopted) noexcept : task_join(adopted) {}
+    bool await_ready() const noexcept { return target().is_done(); }
+    template <weft_promise Promise>
+    bool await_suspend(std::coroutine_handle<Promise> caller) noexcept {
+        return begin(caller.promise().current(), caller);
+    }
+    std::conditional_t<Move, T, std::add_lvalue_reference_t<T>> await_resume() {
+        end();
+        if constexpr (std::is_void_v<T>) {
+            return;
+        } else {
+            T& value = static_cast<task_record<T>&>(target()).value().get();
+            if constexpr (Move)
+                return std::move(value);
+            else
+                return value;
+        }
+    }
+};
+
+}  // namespace detail
+
+template <class T>
+task<T>::task(detail::task_record<T>* adopted) noexcept : any_task(adopted) {}
+
+template <class T>
+std::add_lvalue_reference_t<T> task<T>::result() const {
+    state().throw_unless_value();
+    if constexpr (!std::is_void_v<T>) return detail::task_access::record(*this).value().get();
+}
+
+template <class T>
+detail::task_awaiter<T, false> task<T>::operator co_await() const& {
+    state().retain();
+    return detail::task_awaiter<T, false>{state_};
+}
+
+template <class T>
+detail::task_awaiter<T, true> task<T>::operator co_await() && {
+    static_cast<void>(state());
+    return detail::task_awaiter<T, true>{detail::task_access::release(*this)};
+}
+
+}  // namespace weft

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+// The control block of a task: what outlives the coroutine. The frame, with the arguments and
+// locals of the body, is destroyed when the body ends; the outcome stays here until the last handle
+// goes (docs/decisions/0002-control-block.md).
+//
+// Protocol: task control block             checked by: tests/stress/task_stress_test.cpp, TSan
+// Roles      runtime (holds one reference until done) · handles (any thread) · finisher (once)
+// Words      references: handles plus the runtime's one
+//            awaiters: list of completion_node, newest first | 1 while a remover holds the list |
+//            closed once the task is done
+//            observed: an exception was seen by somebody
+// Invariants A1 a node is notified once or removed, never both: both happen under the list's bit.
+//            A2 the outcome is written before the lifecycle word says done, read only after.
+// Edges      T1 last drop: every use of the block is before its deletion
+//            T2 add publishes the node → close acquires the list
+//            T3 close publishes the outcome to an adder who finds the list closed
+// Shutdown   a handle may outlive its runtime: the block then refers to nothing of it but the
+//            failure handler, which it shares.
+#pragma once
+
+#include <atomic>
+#include <coroutine>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <source_location>
+#include <string>
+#include <string_view>
+
+#include "weft/task/coro.hpp"
+#include "weft/task/runnable.hpp"
+
+namespace weft::detail {
+
+struct task_extras;
+class failure_sink;
+
+/// Somebody to tell when a task is done. Lives in the teller's frame or on the heap.
+struct completion_node {
+    explicit completion_node(void (*action)(completion_node&) noexcept) noexcept : notify(action) {}
+    completion_node* next = nullptr;
+    /// On the finisher's thread, in the order of registration; must not block; the node may be
+    /// freed from within.
+    void (*notify)(completion_node&) noexcept;
+};
+
+class task_state : public runnable {
+public:
+    enum class outcome_kind : std::uint8_t { none, value, error, cancelled };
+
+    task_state(const task_state&) = delete;
+    task_state& operator=(const task_state&) = delete;
+
+    void retain() noexcept {
+        references_.fetch_add(1, std::memory_order_relaxed);  // T1: needs a live holder only
+    }
+    void drop() noexcept;
+
+    // Any thread; outcome() and error() only once is_done().
+    [[nodiscard]] bool is_done() const noexcept { return lifecycle.is_done(); }
+    [[nodiscard]] outcome_kind outcome() const noexcept { return outcome_; }
+    [[nodiscard]] const std::exception_ptr& error() const noexcept { return error_; }
+    void mark_observed() noexcept;
+    /// True for the first to see the error of a failed task.
+    [[nodiscard]] bool claim_observation() noexcept;
+    [[nodiscard]] std::uint64_t id() const noexcept { return id_; }
+    [[nodiscard]] std::string name() const;
+    void set_name(std::string_view name);
+    [[nodiscard]] std::source_location location() const noexcept { return location_; }
+
+    /// Registers `node`; false if the task is done already: it will not be told.
+    [[nodiscard]] bool add_completion(completion_node& node) noexcept;
+    /// Takes `node` out; false if it has been or is being told.
+    bool remove_completion(completion_node& node) noexcept;
+
+    /// Throws the error, `cancelled`, or invalid_state_error while the task is not done.
+    void throw_unless_value();
+    [[nodiscard]] task_extras& extras();  // throws std::bad_alloc on first use
+    [[nodiscard]] task_extras* extras_if_any() const noexcept {
+        return extras_.load(std::memory_order_acquire);  // T2: the extras' construction
+    }
+
+    // all_tasks(): links in the shard that the creating worker owns; guarded by that shard's lock.
+    task_state* registry_next = nullptr;
+    task_state* registry_previous = nullptr;
+    std::uint16_t registry_shard = 0;
+    bool hidden = false;  // the runtime's own: not in all_tasks()
+
+protected:
+    task_state(const runnable_ops& kind, worker_port* creator, runtime_port& runtime,
+               std::source_location location, void (*dispose)(task_state&) noexcept) noexcept
+        : runnable(kind, creator, this),
+          location_(location),
+          dispose_(dispose),
+          runtime_(&runtime),
+          id_(runtime.next_task_id()) {}
+    ~task_state();
+
+    /// Ends the lifecycle with a value that the caller has stored. False if an undelivered request
+    /// turns it into a cancellation: the caller drops the value and calls complete_error.
+    [[nodiscard]] bool complete_value() noexcept;
+    void complete_error(std::exception_ptr error) noexcept;
+    /// The error of a task that ends cancelled without an exception of its own.
+    [[nodiscard]] std::exception_ptr cancellation() noexcept;
+    /// Tells the awaiters, leaves the runtime, drops the runtime's reference: last use of `this`.
+    void leave() noexcept;
+
+private:
+    void tell_awaiters() noexcept;
+    void report_if_unobserved() noexcept;
+
+    real_environment::atomic<std::uintptr_t> awaiters_{0};
+    real_environment::atomic<task_extras*> extras_{nullptr};
+    std::exception_ptr error_;
+    std::source_location location_;
+    void (*dispose_)(task_state&) noexcept;
+    runtime_port* runtime_;
+    std::uint64_t id_;
+    real_environment::atomic<std::uint32_t> references_{2};  // the handle and the runtime
+    real_environment::atomic<bool> observed_{false};
+    outcome_kind outcome_ = outcome_kind::none;
+};
+
+}  // namespace weft::detail

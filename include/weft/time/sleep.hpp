@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+// Waiting for time to pass, and letting others go first.
+#pragma once
+
+#include <chrono>
+#include <cmath>
+#include <concepts>
+#include <coroutine>
+
+#include "weft/task/coro.hpp"
+
+namespace weft {
+
+namespace detail {
+
+/// A deadline far enough away to mean "never": no arithmetic on it overflows.
+[[nodiscard]] time_point deadline_after(nanoseconds delay) noexcept;
+
+template <class Rep, class Period>
+[[nodiscard]] nanoseconds to_nanoseconds(std::chrono::duration<Rep, Period> delay);
+
+class sleep_operation : public operation, public timer_waiter {
+public:
+    explicit sleep_operation(time_point deadline) noexcept
+        : timer_waiter(&on_fire), until_(deadline) {}
+    sleep_operation(const sleep_operation&) = delete;
+    sleep_operation& operator=(const sleep_operation&) = delete;
+
+    bool await_ready() const noexcept { return false; }
+    template <weft_promise Promise>
+    bool await_suspend(std::coroutine_handle<Promise> caller) noexcept {
+        return begin(caller.promise().current(), caller);
+    }
+    void await_resume() { end(); }
+
+    life::cancel_outcome unlink() noexcept override;
+    [[nodiscard]] trace::suspend_reason wait_reason() const noexcept override;
+
+private:
+    bool begin(runnable& self, std::coroutine_handle<> caller) noexcept;
+    void end();
+    static void on_fire(timer_waiter& waiter) noexcept;
+
+    time_point until_;
+    runnable* self_ = nullptr;
+};
+
+class yield_operation {
+public:
+    yield_operation() noexcept {}
+    bool await_ready() const noexcept { return false; }
+    template <weft_promise Promise>
+    void await_suspend(std::coroutine_handle<Promise> caller) noexcept {
+        begin(caller.promise().current(), caller);
+    }
+    void await_resume() { end(); }
+
+private:
+    void begin(runnable& self, std::coroutine_handle<> caller) noexcept;
+    void end();
+    runnable* self_ = nullptr;
+};
+
+}  // namespace detail
+
+/// Goes to the back of the ready queue: other tasks, timers and descriptors get their turn first.
+/// A cancellation point.
+[[nodiscard]] inline detail::yield_operation yield() noexcept { return {}; }
+
+/// Suspends the task until `deadline` of the monotonic clock, never shorter. A deadline in the past
+/// costs one round, like yield. Cancellation removes the timer at once.
+[[nodiscard]] inline detail::sleep_operation sleep_until(
+    std::chrono::steady_clock::time_point deadline) noexcept {
+    return detail::sleep_operation{deadline};
+}
+
+/// Suspends the task for `delay`, never shorter; zero or less costs one round. A delay that is not
+/// a number throws std::invalid_argument; one beyond the clock's range means "never".
+template <class Rep, class Period>
+[[nodiscard]] detail::sleep_operation sleep(std::chrono::duration<Rep, Period> delay) {
+    return detail::sleep_operation{detail::deadline_after(detail::to_nanoseconds(delay))};
+}
+
+// ---------------------------------------------------------------------------------------------
+
+namespace detail {
+
+[[noreturn]] void throw_not_a_duration();
+
+template <class Rep, class Period>
+nanoseconds to_nanoseconds(std::chrono::duration<Rep, Period> delay) {
+    using seconds = std::chrono::duration<double>;
+    if constexpr (std::floating_point<Rep>) {
+        if (std::isnan(delay.count())) throw_not_a_duration();
+    }
+    // The clock's range is 292 years; compare as floating point before an integer can overflow.
+    if (seconds(delay) >= seconds(9.2e9)) return nanoseconds::max();
+    if (seconds(delay) <= seconds(0)) return nanoseconds::zero();
+    return std::chrono::ceil<nanoseconds>(delay);
+}
+
+}  // namespace detail
+
+}  // namespace weft

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+// Everything but the optional components.
+#pragma once
+
+#include "weft/combine/gather.hpp"
+#include "weft/combine/when_all.hpp"
+#include "weft/error.hpp"
+#include "weft/runtime.hpp"
+#include "weft/task/create_task.hpp"
+#include "weft/time/sleep.hpp"
+#include "weft/time/with_timeout.hpp"

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+// The run phase: take the next runnable of this worker's own queues and resume it.
+//
+// Fairness: the run-next slot serves at most three in a row; every 61st turn looks at the injection
+// queue first, then at timers and descriptors; a burst of fork-join children is cut after 1024 and
+// is followed by such a look. So anything ready waits for at most 61 turns, plus one burst, plus
+// the longest single run.
+
+#include <utility>
+
+#include "sched/runtime_core.hpp"
+#include "sched/worker.hpp"
+#include "weft/task/task_state.hpp"
+#include "weft/trace/events.hpp"
+
+namespace weft::detail {
+
+namespace {
+
+constexpr std::uint32_t slot_limit = 3;
+constexpr std::uint32_t look_interval = 61;  // prime, so that it does not beat with a program's own
+constexpr std::uint32_t forks_per_turn = 1024;
+// A look at descriptors is a system call: at most one in this time while there is work.
+constexpr nanoseconds poll_interval{20'000};
+
+}  // namespace
+
+worker::worker(runtime_core& core, unsigned index, bool alone)
+    : worker_port(core),
+      core_(core),
+      index_(index),
+      alone_(alone),
+      reactor_(make_system_poller()),
+      random_(0x9e3779b9u * (index + 1)) {}
+
+void worker::loop() noexcept {
+    while (step()) {
+    }
+}
+
+bool worker::step() noexcept {
+    fork_budget_ = forks_per_turn;
+    if (++tick_ % look_interval == 0) [[unlikely]] {
+        look_around();
+        if (runnable* next = take_injected()) {
+            run(next, trace::run_source::injected);
+            return true;
+        }
+    }
+    if (runnable* next = next_local()) {
+        run(next, trace::run_source::local);
+        return true;
+    }
+    if (runnable* next = search()) {
+        run(next, trace::run_source::stolen);
+        return true;
+    }
+    if (core_.is_stopping()) return false;
+    park();
+    return true;
+}
+
+runnable* worker::next_local() noexcept {
+    if (!alone_ && slot_streak_ < slot_limit) {
+        if (runnable* next = take_slot()) {
+            ++slot_streak_;
+            return next;
+        }
+    }
+    slot_streak_ = 0;
+    if (runnable* next = my_forks_.pop()) return next;
+    if (runnable* next = my_ready_.take_front()) return next;
+    return alone_ ? nullptr : take_slot();
+}
+
+runnable* worker::take_slot() noexcept {
+    if (next_slot_.load(std::memory_order_relaxed) == nullptr) return nullptr;  // S4: hint
+    return next_slot_.exchange(nullptr, std::memory_order_acquire);             // S4
+}
+
+void worker::run(runnable* next, trace::run_source source) noexcept {
+    if (searching_) [[unlikely]]
+        leave_search();
+    next->worker = this;
+    current = next;
+    trace::task_run(trace, next->owner->id(), next->runs, source, ready_.size_hint());
+    counts.resumptions.add(1);
+    bool first_step = next->runs++ == 0;
+    if (first_step && next->lifecycle.has_requests()) [[unlikely]] {
+        if (std::coroutine_handle<> after = next->ops->abandon(*next)) after.resume();
+    } else {
+        next->resume_point.resume();
+    }
+    // From here on `next` may be gone, or run on another worker.
+    while (deferred_transfer) {
+        transfer_depth = 0;
+        std::exchange(deferred_transfer, nullptr).resume();
+    }
+    transfer_depth = 0;
+    current = nullptr;
+}
+
+/// Timers and descriptors get their turn although there is work.
+void worker::look_around() noexcept {
+    time_point now = env::now();
+    if (now - last_look_ < poll_interval) return;
+    last_look_ = now;
+    drive_if_free();
+}
+
+}  // namespace weft::detail

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+#include "weft/runtime.hpp"
+
+#include <optional>
+
+#include "sched/completion_latch.hpp"
+#include "sched/runtime_core.hpp"
+#include "sched/signal_watch.hpp"
+#include "weft/error.hpp"
+
+namespace weft {
+
+namespace {
+
+void refuse_on_a_worker() {
+    detail::worker_port* here = detail::this_worker();
+    if (here != nullptr) {
+        throw usage_error(
+            "run and block_on would block a worker of a running runtime: await the coroutine "
+            "instead");
+    }
+}
+
+}  // namespace
+
+runtime::runtime(runtime_options options) {
+    refuse_on_a_worker();
+    core_ = std::make_unique<detail::runtime_core>(options);
+}
+
+runtime::~runtime() {
+    WEFT_CHECK(detail::this_worker() == nullptr || &detail::this_worker()->runtime() != core_.get(),
+               "a runtime was destroyed by one of its own tasks; keep it outside its tasks");
+    core_->close();
+    if (core_->is_abandoned()) static_cast<void>(core_.release());  // stuck tasks still use it
+}
+
+void runtime::close() { core_->close(); }
+
+void runtime::set_failure_handler(failure_handler handler) {
+    core_->failures()->set_handler(std::move(handler));
+}
+
+unsigned runtime::worker_count() const noexcept {
+    return static_cast<unsigned>(core_->workers().size());
+}
+
+runtime_statistics runtime::statistics() const { return core_->statistics(); }
+
+detail::runtime_port& runtime::port() const { return *core_; }
+
+detail::worker_port& runtime::any_worker() const { return core_->any_worker(); }
+
+void runtime::inject(const any_task& ready) { core_->inject(*detail::task_access::state(ready)); }
+
+void runtime::check_blocking_allowed() const { refuse_on_a_worker(); }
+
+void runtime::block_until_done(const any_task& main) {
+    auto latch = std::make_shared<detail::completion_latch>();
+    latch->watch(*detail::task_access::state(main));
+    std::optional<detail::signal_watch> signals;
+    if (core_->options().handle_signals) signals.emplace(*latch);
+    for (;;) {
+        std::uint32_t seen = latch->events();
+        if (latch->is_open()) break;
+        if (int number = signals ? signals->take() : 0) {
+            main.cancel(number == SIGINT ? "SIGINT" : "SIGTERM");
+            continue;
+        }
+        latch->wait(seen, detail::time_point::max());
+    }
+    if (signals && signals->taken() != 0 && main.cancelled() && main.uncancel() == 0) {
+        throw interrupted(signals->taken());
+    }
+}
+
+}  // namespace weft

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+#include "sched/runtime_core.hpp"
+
+#include <pthread.h>
+#include <sched.h>
+
+#include <csignal>
+#include <stdexcept>
+
+#include "ports/this_worker.hpp"
+#include "weft/error.hpp"
+#include "weft/trace/session.hpp"
+
+namespace weft::detail {
+
+namespace {
+
+unsigned checked_workers(unsigned wanted) {
+    if (wanted == 0) return usable_cores();
+    if (wanted > idle_set<real_environment>::worker_limit) {
+        throw std::invalid_argument("weft: a runtime has at most 256 workers");
+    }
+    return wanted;
+}
+
+/// Workers take no signals: a program's own threads keep the right to theirs.
+class blocked_signals {
+public:
+    blocked_signals() noexcept {
+        sigset_t all;
+        sigfillset(&all);
+        for (int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGPROF}) {
+            sigdelset(&all, fault);
+        }
+        pthread_sigmask(SIG_BLOCK, &all, &before_);
+    }
+    blocked_signals(const blocked_signals&) = delete;
+    blocked_signals& operator=(const blocked_signals&) = delete;
+    ~blocked_signals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+private:
+    sigset_t before_;
+};
+
+void pin_to_core(unsigned index) noexcept {
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+    auto count = static_cast<unsigned>(CPU_COUNT(&allowed));
+    if (count == 0) return;
+    unsigned skip = index % count;
+    for (std::size_t core = 0; core < CPU_SETSIZE; ++core) {
+        if (!CPU_ISSET(core, &allowed) || skip-- != 0) continue;
+        cpu_set_t one;
+        CPU_ZERO(&one);
+        CPU_SET(core, &one);
+        pthread_setaffinity_np(pthread_self(), sizeof one, &one);
+        return;
+    }
+}
+
+}  // namespace
+
+runtime_core::runtime_core(const runtime_options& options)
+    : idle(checked_workers(options.workers)),
+      injected(checked_workers(options.workers)),
+      options_(options),
+      thread_name_(options.thread_name),
+      failures_(std::make_shared<failure_sink>(failure_handler{})),
+      registry_(checked_workers(options.workers)) {
+    env::initialise();
+    unsigned count = checked_workers(options.workers);
+    workers_.reserve(count);
+    for (unsigned i = 0; i < count; ++i) {
+        workers_.push_back(std::make_unique<worker>(*this, i, count == 1));
+    }
+    trace::start_from_environment();
+    start_threads();
+}
+
+runtime_core::~runtime_core() { stop_threads(); }
+
+void runtime_core::start_threads() {
+    blocked_signals none;
+    threads_.reserve(workers_.size());
+    try {
+        for (unsigned i = 0; i < workers_.size(); ++i) {
+            threads_.emplace_back([this, i] { thread_body(*workers_[i], i); });
+        }
+    } catch (...) {
+        stop_threads();
+        throw;
+    }
+}
+
+void runtime_core::thread_body(worker& mine, unsigned index) noexcept {
+    std::string name = thread_name_.substr(0, 11) + "-" + std::to_string(index);
+    pthread_setname_np(pthread_self(), name.c_str());
+    if (options_.pin) pin_to_core(index);
+    set_this_worker(&mine);
+    trace::attach(mine.trace, trace::emitter_kind::worker, index, name);
+    if (options_.on_worker_start != nullptr) {
+        options_.on_worker_start(index, options_.hook_context);
+    }
+    mine.loop();
+    if (options_.on_worker_stop != nullptr) options_.on_worker_stop(index, options_.hook_context);
+    trace::detach(mine.trace);
+    set_this_worker(nullptr);
+}
+
+void runtime_core::stop_threads() noexcept {
+    stopping_.store(true, std::memory_order_release);  // K1
+    idle.notify_all([this](std::size_t w) { workers_[w]->unpark(); });
+    for (std::thread& t : threads_) t.join();
+    threads_.clear();
+}
+
+worker* runtime_core::own_worker() noexcept {
+    worker_port* here = this_worker();
+    if (here == nullptr || &here->runtime() != this) return nullptr;
+    return static_cast<worker*>(here);
+}
+
+void runtime_core::inject(runnable& ready) noexcept {
+    injected.push(ready);
+    notify_one();
+}
+
+void runtime_core::notify_one() noexcept {
+    if (auto claimed = idle.notify_one()) workers_[*claimed]->unpark();
+}
+
+void runtime_core::enlist(task_state& task) {
+    worker* mine = own_worker();
+    if (!registry_.add(task, mine != nullptr ? mine->index() : 0)) throw runtime_closed();
+}
+
+void runtime_core::delist(task_state& task) noexcept { registry_.remove(task); }
+
+std::uint64_t runtime_core::next_task_id() noexcept {
+    static env::atomic<std::uint64_t> next{1};
+    constexpr std::uint64_t block = 64;
+    worker* mine = own_worker();
+    if (mine == nullptr) return next.fetch_add(1, std::memory_order_relaxed);  // unique, no edge
+    return mine->draw_id(
+        [] {
+            return next.fetch_add(block, std::memory_order_relaxed);  // unique, no edge
+        },
+        block);
+}
+
+runtime_statistics runtime_core::statistics() {
+    runtime_statistics sum;
+    for (auto& w : workers_) {
+        sum.resumptions += w->counts.resumptions.read();
+        sum.steals += w->counts.steals.read();
+        sum.stolen += w->counts.stolen.read();
+        sum.parks += w->counts.parks.read();
+        sum.polls += w->counts.polls.read();
+        sum.timers_fired += w->counts.timers.read();
+        sum.injected += w->counts.injected.read();
+        sum.timers_armed += w->timers().armed();
+    }
+    sum.live_tasks = registry_.size();
+    return sum;
+}
+
+}  // namespace weft::detail

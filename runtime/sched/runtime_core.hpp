@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+// What the workers of one runtime share.
+//
+// Fields     workers, options: immutable once started · stopping: atomic, one way
+// Edges      K1 stopping release → a worker's acquire: nothing is left to run
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "sched/task_registry.hpp"
+#include "sched/worker.hpp"
+#include "task/failure_sink.hpp"
+#include "weft/park/idle_set.hpp"
+#include "weft/queue/injection_queue.hpp"
+#include "weft/runtime.hpp"
+
+namespace weft::detail {
+
+class runtime_core final : public runtime_port {
+public:
+    explicit runtime_core(const runtime_options& options);
+    ~runtime_core();
+
+    // runtime_port
+    void inject(runnable& ready) noexcept override;
+    void enlist(task_state& task) override;
+    void delist(task_state& task) noexcept override;
+    std::uint64_t next_task_id() noexcept override;
+    std::shared_ptr<failure_sink> failures() noexcept override { return failures_; }
+    std::vector<task_state*> live_tasks() override { return registry_.snapshot(); }
+    worker_port& any_worker() noexcept override { return *workers_.front(); }
+
+    void close();
+    [[nodiscard]] bool is_stopping() const noexcept {
+        return stopping_.load(std::memory_order_acquire);  // K1
+    }
+    [[nodiscard]] bool is_abandoned() const noexcept { return abandoned_; }
+    /// Any thread, after something was published.
+    void notify_one() noexcept;
+
+    [[nodiscard]] runtime_statistics statistics();
+
+    using env = real_environment;
+    idle_set<env> idle;
+    injection_queue<runnable> injected;
+    [[nodiscard]] std::vector<std::unique_ptr<worker>>& workers() noexcept { return workers_; }
+    [[nodiscard]] const runtime_options& options() const noexcept { return options_; }
+
+private:
+    void start_threads();
+    void thread_body(worker& mine, unsigned index) noexcept;
+    void stop_threads() noexcept;
+    [[nodiscard]] bool stop_round(time_point deadline);
+    void report_stuck() noexcept;
+    [[nodiscard]] worker* own_worker() noexcept;
+
+    runtime_options options_;
+    std::string thread_name_;
+    std::shared_ptr<failure_sink> failures_;
+    task_registry registry_;
+    std::vector<std::unique_ptr<worker>> workers_;
+    std::vector<std::thread> threads_;
+    env::atomic<bool> stopping_{false};
+    bool closed_ = false;
+    bool abandoned_ = false;  // stuck tasks were left behind: the threads go on, this is leaked
+};
+
+/// Cores that this process may use: affinity, then the cgroup's quota, at least 1.
+[[nodiscard]] unsigned usable_cores();
+
+}  // namespace weft::detail

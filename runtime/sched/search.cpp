@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+// The search phase: nothing is left in this worker's own queues. Look at what comes from outside,
+// at timers and descriptors, then at the other workers, in random order.
+
+#include <utility>
+
+#include "sched/runtime_core.hpp"
+#include "sched/worker.hpp"
+#include "weft/task/task_state.hpp"
+#include "weft/trace/events.hpp"
+
+namespace weft::detail {
+
+namespace {
+constexpr int search_passes = 4;
+}
+
+runnable* worker::search() noexcept {
+    if (runnable* next = take_injected()) return next;
+    if (drive_if_free()) {
+        if (runnable* next = next_local()) return next;
+    }
+    if (alone_) return nullptr;
+    if (!searching_ && !(searching_ = core_.idle.begin_search())) return nullptr;
+    for (int pass = 0; pass < search_passes; ++pass) {
+        runnable* found = search_peers(pass == search_passes - 1);
+        if (found == nullptr) found = take_injected();
+        if (found == nullptr) {
+            env::relax();
+            continue;
+        }
+        leave_search();
+        return found;
+    }
+    return nullptr;  // still a searcher: park() announces that
+}
+
+void worker::leave_search() noexcept {
+    if (!searching_) return;
+    searching_ = false;
+    if (core_.idle.finish_search_found()) core_.notify_one();
+}
+
+runnable* worker::search_peers(bool last_pass) noexcept {
+    auto& all = core_.workers();
+    random_ ^= random_ << 13;  // xorshift: G. Marsaglia, Xorshift RNGs (2003)
+    random_ ^= random_ >> 17;
+    random_ ^= random_ << 5;
+    std::size_t count = all.size();
+    std::size_t start = random_ % count;
+    for (std::size_t i = 0; i < count; ++i) {
+        worker& victim = *all[(start + i) % count];
+        if (&victim == this) continue;
+        if (runnable* found = steal_from(victim, last_pass)) return found;
+    }
+    return nullptr;
+}
+
+runnable* worker::steal_from(worker& victim, bool last_pass) noexcept {
+    std::size_t got = 0;
+    runnable* found = nullptr;
+    if (auto half = victim.ready_.thief().steal_half(my_ready_)) {
+        found = half.item;
+        got = 1 + half.moved;
+    } else if (auto fork = victim.forks_.thief().steal()) {
+        found = fork.item;
+        got = 1;
+    } else if (last_pass) {
+        found = victim.take_slot();
+        got = 1;
+        // Its owner is busy with something long: serve its timers and descriptors as well.
+        if (found == nullptr && victim.drive_for(*this)) return next_local();
+    }
+    if (found == nullptr) return nullptr;
+    counts.steals.add(1);
+    counts.stolen.add(got);
+    trace::steal(trace, victim.index_, got, 1);
+    return found;
+}
+
+runnable* worker::take_injected() noexcept {
+    runnable* found = core_.injected.try_pop(index_);
+    if (found != nullptr) counts.injected.add(1);
+    return found;
+}
+
+bool worker::drive_for(worker& helper) noexcept {
+    if (driving_.exchange(true, std::memory_order_acquire)) return false;  // S5
+    helper.batch_ = true;
+    bool woke = fire_timers(helper);
+    woke = poll(nanoseconds::zero(), helper) || woke;
+    helper.batch_ = false;
+    driving_.store(false, std::memory_order_release);  // S5
+    return woke;
+}
+
+bool worker::fire_timers(worker& helper) noexcept {
+    std::size_t fired = timers_.fire_due(env::now(), helper);
+    helper.counts.timers.add(fired);
+    return fired != 0;
+}
+
+bool worker::poll(nanoseconds timeout, worker& helper) noexcept {
+    if (reactor_.registered() == 0 && timeout == nanoseconds::zero()) return false;
+    helper.counts.polls.add(1);
+    auto woken = reactor_.poll(timeout, [&](io_waiter* waiter) {
+        trace::io_ready(helper.trace, 0, trace::io_operation::poll, 0);
+        waiter->wake(waiter);
+    });
+    return woken.has_value() && *woken != 0;
+}
+
+}  // namespace weft::detail

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+// The shutdown phase, on a thread that is no worker: cancel every live task, wait for that
+// snapshot, report what failed; again until none is left; then no task is accepted any more, and
+// the workers are stopped. Tasks that a dying task starts run normally until the next round.
+
+#include <string>
+
+#include "sched/completion_latch.hpp"
+#include "sched/runtime_core.hpp"
+#include "weft/error.hpp"
+
+namespace weft::detail {
+
+namespace {
+
+time_point deadline_of(nanoseconds timeout) noexcept {
+    time_point now = real_environment::now();
+    return timeout >= time_point::max() - now ? time_point::max() : now + timeout;
+}
+
+std::string text_of(const std::exception_ptr& error) {
+    try {
+        std::rethrow_exception(error);
+    } catch (const std::exception& e) {
+        return e.what();
+    } catch (...) {
+        return "an exception that is not a std::exception";
+    }
+}
+
+void report_failure(failure_sink& sink, task_state& task) {
+    if (!task.is_done() || task.outcome() != task_state::outcome_kind::error) return;
+    if (!task.claim_observation()) return;  // somebody saw it
+    failure what{failure::kind::during_shutdown, task.name(), task.error(), {}};
+    what.message = "exception in " + what.task_name + " during shutdown: " + text_of(task.error());
+    sink.report(what);
+}
+
+}  // namespace
+
+void runtime_core::close() {
+    if (closed_) return;
+    if (own_worker() != nullptr) {
+        throw usage_error(
+            "a runtime cannot be closed or destroyed by one of its own tasks: return from the main "
+            "task instead");
+    }
+    time_point deadline = deadline_of(options_.shutdown_timeout);
+    while (!registry_.try_close()) {
+        if (!stop_round(deadline)) {
+            report_stuck();
+            abandoned_ = true;
+            break;
+        }
+    }
+    closed_ = true;
+    if (!abandoned_) stop_threads();
+}
+
+/// Cancels and awaits what is alive now; false if the deadline passed.
+bool runtime_core::stop_round(time_point deadline) {
+    std::vector<task_state*> live = registry_.snapshot();
+    auto latch = std::make_shared<completion_latch>();
+    reason_ref why = make_reason("the runtime is closing", std::source_location::current());
+    for (task_state* task : live) latch->watch(*task);
+    for (task_state* task : live) {
+        if (!task->hidden) request_cancel(*task, why);
+    }
+    bool in_time = latch->wait_until_open(deadline);
+    for (task_state* task : live) {
+        report_failure(*failures_, *task);
+        task->drop();
+    }
+    return in_time;
+}
+
+void runtime_core::report_stuck() noexcept {
+    try {
+        for (task_state* task : registry_.snapshot()) {
+            failure what{failure::kind::stuck, task->name(), nullptr, {}};
+            what.message = what.task_name + " (" + task->location().function_name() +
+                           ") did not stop before the shutdown deadline and is left behind";
+            failures_->report(what);
+            task->drop();
+        }
+    } catch (const std::bad_alloc&) {
+        return;  // the process has no memory left to say more
+    }
+}
+
+}  // namespace weft::detail

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+// The submit phase: what becomes ready is put where its worker will find it, and a peer is called
+// when there is more than this worker is about to run itself.
+
+#include "sched/runtime_core.hpp"
+#include "sched/worker.hpp"
+#include "weft/task/task_state.hpp"
+#include "weft/trace/events.hpp"
+
+namespace weft::detail {
+
+void worker::submit_woken(runnable& ready) noexcept {
+    trace::task_wake(trace, ready.owner->id(), ready.runs, trace::wake_via::next_slot, index_);
+    if (alone_ || batch_) {
+        my_ready_.push(&ready);
+        offer_work();
+        return;
+    }
+    runnable* before = next_slot_.exchange(&ready, std::memory_order_acq_rel);  // S4
+    if (before != nullptr) my_ready_.push(before);
+    if (before != nullptr || !ready_.is_empty()) notify_one();
+}
+
+void worker::submit_back(runnable& ready) noexcept {
+    my_ready_.push(&ready);
+    offer_work();
+}
+
+/// The first ready runnable is this worker's own next one: peers are called from the second on, so
+/// that a task which starts another and awaits it is not torn to a second core.
+void worker::offer_work() noexcept {
+    if (!alone_ && ready_.size_hint() > 1) notify_one();
+}
+
+void worker::notify_one() noexcept { core_.notify_one(); }
+
+void worker::fork(runnable& child) noexcept {
+    my_forks_.push(&child);
+    if (!alone_) notify_one();
+}
+
+runnable* worker::next_fork() noexcept {
+    if (fork_budget_ == 0) return nullptr;
+    --fork_budget_;
+    return my_forks_.pop();
+}
+
+void worker::arm(timer_waiter& entry, time_point deadline) noexcept {
+    trace::timer_arm(trace, 0);
+    timers_.arm(entry, deadline);
+}
+
+void worker::unpark() noexcept {
+    if (parker_.unpark() == unpark_result::must_wake_poll) reactor_.wake();
+}
+
+bool worker::has_work() const noexcept {
+    return !ready_.is_empty() || !forks_.is_empty() ||
+           next_slot_.load(std::memory_order_acquire) != nullptr;  // S4: the parker's re-scan
+}
+
+}  // namespace weft::detail

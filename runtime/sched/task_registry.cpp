@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+#include "sched/task_registry.hpp"
+
+namespace weft::detail {
+
+bool task_registry::add(task_state& task, std::size_t where) noexcept {
+    shard& home = shards_[where];
+    std::lock_guard guard{home.mutex};
+    if (home.closed) return false;
+    task.registry_shard = static_cast<std::uint16_t>(where);
+    task.registry_next = home.first;
+    task.registry_previous = nullptr;
+    if (home.first != nullptr) home.first->registry_previous = &task;
+    home.first = &task;
+    ++home.size;
+    return true;
+}
+
+void task_registry::remove(task_state& task) noexcept {
+    shard& home = shards_[task.registry_shard];
+    std::lock_guard guard{home.mutex};
+    if (task.registry_previous != nullptr)
+        task.registry_previous->registry_next = task.registry_next;
+    else
+        home.first = task.registry_next;
+    if (task.registry_next != nullptr)
+        task.registry_next->registry_previous = task.registry_previous;
+    --home.size;
+}
+
+std::vector<task_state*> task_registry::snapshot() {
+    std::vector<task_state*> found;
+    for (std::size_t i = 0; i < count_; ++i) {
+        for (;;) {  // the room is made outside the lock: nothing allocates inside
+            std::unique_lock guard{shards_[i].mutex};
+            std::size_t needed = found.size() + shards_[i].size;
+            if (found.capacity() < needed) {
+                guard.unlock();
+                found.reserve(needed + needed / 4 + 16);
+                continue;
+            }
+            for (task_state* t = shards_[i].first; t != nullptr; t = t->registry_next) {
+                if (t->is_done()) continue;
+                t->retain();
+                found.push_back(t);
+            }
+            break;
+        }
+    }
+    return found;
+}
+
+std::size_t task_registry::size() noexcept {
+    std::size_t sum = 0;
+    for (std::size_t i = 0; i < count_; ++i) {
+        std::lock_guard guard{shards_[i].mutex};
+        sum += shards_[i].size;
+    }
+    return sum;
+}
+
+bool task_registry::try_close() noexcept {
+    // All locks at once: a task that is alive could otherwise start another one behind us.
+    for (std::size_t i = 0; i < count_; ++i) shards_[i].mutex.lock();
+    bool empty = true;
+    for (std::size_t i = 0; i < count_; ++i) empty = empty && shards_[i].size == 0;
+    for (std::size_t i = 0; i < count_; ++i) {
+        shards_[i].closed = empty || shards_[i].closed;
+        shards_[i].mutex.unlock();
+    }
+    return empty;
+}
+
+}  // namespace weft::detail

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+#include "sched/timer_shard.hpp"
+
+#include "weft/trace/events.hpp"
+
+namespace weft::detail {
+
+void timer_shard::arm(timer_waiter& entry, time_point deadline) noexcept {
+    entry.port = this;
+    std::lock_guard guard{mutex_};
+    wheel_.insert(entry, deadline);
+}
+
+bool timer_shard::disarm(timer_waiter& entry) noexcept {
+    std::lock_guard guard{mutex_};
+    return wheel_.remove(entry);
+}
+
+std::size_t timer_shard::fire_due(time_point now, worker_port& driver) noexcept {
+    timer_list due;
+    std::size_t count = 0;
+    {
+        std::lock_guard guard{mutex_};
+        if (wheel_.is_empty()) return 0;
+        count = wheel_.expire(now, due);
+    }
+    while (timer_entry* entry = due.pop_front()) {
+        auto& waiter = static_cast<timer_waiter&>(*entry);
+        auto late = now.time_since_epoch().count() - waiter.deadline();
+        trace::timer_fire(driver.trace, 0, static_cast<std::uint64_t>(late));
+        waiter.fire(waiter);
+    }
+    return count;
+}
+
+time_point timer_shard::next_deadline() noexcept {
+    std::lock_guard guard{mutex_};
+    return wheel_.next_deadline_time();
+}
+
+std::size_t timer_shard::armed() noexcept {
+    std::lock_guard guard{mutex_};
+    return wheel_.size();
+}
+
+}  // namespace weft::detail

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+// One worker: its queues, its wheel, its reactor shard and the loop that serves them. The loop is
+// split by phase: run.cpp, search.cpp, park.cpp; what others do to a worker is in submit.cpp.
+//
+// Protocol: worker                                      checked by:
+// tests/stress/sched_stress_test.cpp Roles      owner (this worker's thread) · thieves (other
+// workers) · submitters (any thread) Words      next_slot: the run-next slot · driving: the right
+// to drive timers and descriptors Fields     forks, ready: see work_deque.hpp · everything else
+// owner-confined Invariants S1 what became ready is in exactly one of: slot, ready, forks,
+// injection queue.
+//            S2 descriptors and wheel are driven by one thread at a time, the holder of `driving`.
+//            S3 a worker with two ready runnables has asked for a peer: see offer_work.
+// Edges      S4 slot exchange release → exchange acquire: the runnable in it
+//            S5 driving release → acquire: the shard's state
+// Races      A thief takes the slot while its owner looks there: both exchange, one gets it.
+//            The owner goes to sleep on its poller while a peer still drives its shard: the owner
+//            waits for the right, which is held for one non-blocking poll only.
+// Progress   see park/idle_set.hpp; the order of next_local bounds every queue's wait.
+// Shutdown   stop flag, unpark all, join; every queue is empty by then.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "sched/timer_shard.hpp"
+#include "weft/park/parker.hpp"
+#include "weft/ports/ports.hpp"
+#include "weft/queue/work_deque.hpp"
+#include "weft/reactor/reactor_shard.hpp"
+#include "weft/task/runnable.hpp"
+
+namespace weft::detail {
+
+class runtime_core;
+
+/// Owner-written statistics that others may read.
+class worker_counter {
+public:
+    void add(std::uint64_t n) noexcept {
+        // One writer: a plain read and write are enough.
+        value_.store(value_.load(std::memory_order_relaxed) + n,  // statistics: no edge
+                     std::memory_order_relaxed);                  // statistics: no edge
+    }
+    [[nodiscard]] std::uint64_t read() const noexcept {
+        return value_.load(std::memory_order_relaxed);  // statistics: no edge
+    }
+
+private:
+    real_environment::atomic<std::uint64_t> value_{0};
+};
+
+class worker final : public worker_port {
+public:
+    worker(runtime_core& core, unsigned index, bool alone);
+    worker(const worker&) = delete;
+    worker& operator=(const worker&) = delete;
+
+    /// The thread's body.
+    void loop() noexcept;
+
+    // worker_port
+    void submit_woken(runnable& ready) noexcept override;
+    void submit_back(runnable& ready) noexcept override;
+    void fork(runnable& child) noexcept override;
+    runnable* next_fork() noexcept override;
+    void arm(timer_waiter& entry, time_point deadline) noexcept override;
+    reactor_shard& reactor() noexcept override { return reactor_; }
+
+    /// Any thread: makes this worker look again at every source.
+    void unpark() noexcept;
+    /// Any thread: whether there is something here to steal.
+    [[nodiscard]] bool has_work() const noexcept;
+
+    struct counters {
+        worker_counter resumptions, steals, stolen, parks, polls, timers, injected;
+    } counts;
+    [[nodiscard]] timer_shard& timers() noexcept { return timers_; }
+    [[nodiscard]] unsigned index() const noexcept { return index_; }
+
+    /// Owner: a task id from this worker's block, which `refill()` begins anew.
+    template <class Refill>
+    [[nodiscard]] std::uint64_t draw_id(Refill refill, std::uint64_t block) noexcept {
+        if (next_id_ == end_id_) {
+            next_id_ = refill();
+            end_id_ = next_id_ + block;
+        }
+        return next_id_++;
+    }
+
+private:
+    using env = real_environment;
+    using deque = work_deque<env, runnable>;
+
+    // run.cpp
+    bool step() noexcept;
+    [[nodiscard]] runnable* next_local() noexcept;
+    [[nodiscard]] runnable* take_slot() noexcept;
+    void run(runnable* next, trace::run_source source) noexcept;
+    void look_around() noexcept;
+
+    // search.cpp
+    [[nodiscard]] runnable* search() noexcept;
+    [[nodiscard]] runnable* search_peers(bool last_pass) noexcept;
+    [[nodiscard]] runnable* steal_from(worker& victim, bool last_pass) noexcept;
+    [[nodiscard]] runnable* take_injected() noexcept;
+    void leave_search() noexcept;
+    bool drive_if_free() noexcept { return drive_for(*this); }
+    /// Fires this worker's timers and polls its descriptors once, on the helper's thread; true if
+    /// that woke something, which is then in the helper's queue. Not if somebody else is at it.
+    bool drive_for(worker& helper) noexcept;
+    bool fire_timers(worker& helper) noexcept;
+    bool poll(nanoseconds timeout, worker& helper) noexcept;
+
+    // park.cpp
+    void park() noexcept;
+    void wait_for_events() noexcept;
+    [[nodiscard]] runnable* rescan() noexcept;
+    [[nodiscard]] bool peers_have_work() const noexcept;
+
+    // submit.cpp
+    void offer_work() noexcept;
+    void notify_one() noexcept;
+
+    runtime_core& core_;
+    const unsigned index_;
+    const bool alone_;  // the only worker: strict first in, first out, and nobody to call
+
+    deque forks_;
+    deque ready_;
+    deque::owner_handle my_forks_{forks_.owner()};
+    deque::owner_handle my_ready_{ready_.owner()};
+    alignas(64) env::atomic<runnable*> next_slot_{nullptr};
+    env::atomic<bool> driving_{false};
+    parker<env> parker_;
+
+    reactor_shard reactor_;
+    timer_shard timers_;
+
+    bool searching_ = false;
+    bool batch_ = false;             // waking from timers and descriptors: no run-next slot
+    std::uint32_t slot_streak_ = 0;  // runnables taken from the slot in a row
+    std::uint32_t fork_budget_ = 0;
+    std::uint32_t tick_ = 0;
+    std::uint64_t next_id_ = 0;
+    std::uint64_t end_id_ = 0;
+    time_point last_look_{};
+    std::uint32_t random_;
+};
+
+}  // namespace weft::detail

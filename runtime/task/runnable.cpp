@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+#include "weft/task/runnable.hpp"
+
+#include "weft/error.hpp"
+#include "weft/task/task_state.hpp"
+#include "weft/trace/events.hpp"
+
+namespace weft::detail {
+
+namespace {
+
+using duty = life::cancel_duty;
+using outcome = life::cancel_outcome;
+
+constexpr std::uint32_t transfers_per_loop = 128;
+
+void put_reason(runnable& target, const reason_ref& why) noexcept {
+    const cancel_reason* old = target.reason.exchange(
+        reason_ref{why}.release(), std::memory_order_acq_rel);  // L3: the request publishes it
+    static_cast<void>(reason_ref::adopt(old));
+}
+
+/// Asks one runnable. `handle_operation`: it waits and the caller holds its busy bit.
+life::ticket ask(runnable& target, const reason_ref& why) noexcept {
+    put_reason(target, why);
+    return target.lifecycle.request();
+}
+
+/// Lets go of a runnable whose operation answered; true if the operation must be asked again.
+bool let_go(runnable& target, outcome answer) noexcept {
+    switch (target.lifecycle.release(answer)) {
+        case life::release_duty::handle_again:
+            return true;
+        case life::release_duty::enqueue:
+            submit(target);
+            return false;
+        case life::release_duty::none:
+            return false;
+    }
+    return false;
+}
+
+void settle_leaf(runnable& target) noexcept {
+    while (let_go(target, target.operation->unlink())) {
+    }
+}
+
+/// Walks down through forwarding operations with an explicit stack of the busy runnables, which
+/// is threaded through their operations: the depth of a chain of tasks is not bounded.
+void walk(runnable& root, const reason_ref& why) noexcept {
+    runnable* top = &root;
+    static_cast<forwarding_operation*>(top->operation)->walk_up = nullptr;
+    while (top != nullptr) {
+        auto& op = *static_cast<forwarding_operation*>(top->operation);
+        if (runnable* child = op.next_to_cancel()) {
+            duty answer = ask(*child, why).duty;
+            op.note_answer(answer != duty::refused);
+            if (answer != duty::handle_operation) continue;
+            if (!child->operation->is_forwarding()) {
+                settle_leaf(*child);
+                continue;
+            }
+            static_cast<forwarding_operation*>(child->operation)->walk_up = top;
+            top = child;
+            continue;
+        }
+        runnable* up = op.walk_up;
+        if (!let_go(*top, op.outcome())) top = up;
+    }
+}
+
+life::ticket request(runnable& self, const reason_ref& why, trace::cancel_cause cause) noexcept {
+    if (worker_port* here = this_worker()) trace::task_cancel(here->trace, self.owner->id(), cause);
+    life::ticket answer = ask(self, why);
+    if (answer.duty == duty::handle_operation) {
+        if (self.operation->is_forwarding())
+            walk(self, why);
+        else
+            settle_leaf(self);
+    }
+    return answer;
+}
+
+/// The owner's own turn: a request came before the suspension was published. Returns what the
+/// operation, which is registered already, made of it.
+outcome offer_to_operation(runnable& self) noexcept {
+    if (!self.operation->is_forwarding()) return self.operation->unlink();
+    const cancel_reason* shared = self.reason.load(std::memory_order_acquire);  // L3
+    reason_ref why;
+    if (shared != nullptr) {
+        shared->references.fetch_add(1, std::memory_order_relaxed);  // C1: `self` holds one
+        why = reason_ref::adopt(shared);
+    }
+    auto& op = *static_cast<forwarding_operation*>(self.operation);
+    while (runnable* child = op.next_to_cancel()) op.note_answer(request_cancel(*child, why));
+    return op.outcome();
+}
+
+}  // namespace
+
+void runnable::drop_reason() noexcept {
+    static_cast<void>(
+        reason_ref::adopt(reason.exchange(nullptr, std::memory_order_acq_rel)));  // L3
+}
+
+bool commit_fork(runnable& self) noexcept {
+    bool heed_cancel = true;
+    for (;;) {
+        switch (self.lifecycle.try_suspend(heed_cancel)) {
+            case life::suspension::suspended:
+                return true;
+            case life::suspension::woken:
+                return false;
+            case life::suspension::cancel_pending:
+                break;
+        }
+        switch (offer_to_operation(self)) {
+            case outcome::unlinked:
+                return false;
+            case outcome::forwarded:
+                self.lifecycle.hand_over_requests();
+                break;
+            case outcome::lost:
+                heed_cancel = false;
+                break;  // delivered at the resumption
+        }
+    }
+}
+
+bool commit_suspend(runnable& self) noexcept {
+    // Read before the publication: afterwards another worker may run on in this frame.
+    trace::emitter& emitter = self.worker->trace;
+    trace::suspend_reason why = self.operation->wait_reason();
+    bool suspended = commit_fork(self);
+    if (suspended) trace::task_suspend(emitter, why);
+    return suspended;
+}
+
+void wake(runnable& self) noexcept {
+    if (self.lifecycle.wake() == life::wake_duty::enqueue) submit(self);
+}
+
+bool request_cancel(runnable& self, reason_ref why) noexcept {
+    if (self.lifecycle.is_done()) return false;
+    return request(self, why, trace::cancel_cause::request).duty != duty::refused;
+}
+
+std::uint32_t request_cancel_in_scope(runnable& self, reason_ref why) noexcept {
+    return request(self, why, trace::cancel_cause::timeout).epoch;
+}
+
+void throw_cancelled(runnable& self) {
+    const cancel_reason* why = self.reason.exchange(nullptr, std::memory_order_acq_rel);  // L3
+    throw cancelled{reason_ref::adopt(why)};
+}
+
+void submit(runnable& ready) noexcept {
+    worker_port* here = this_worker();
+    runtime_port& home = ready.worker->runtime();
+    if (here != nullptr && &here->runtime() == &home)
+        here->submit_woken(ready);
+    else
+        home.inject(ready);
+}
+
+runnable* current_runnable() noexcept {
+    worker_port* here = this_worker();
+    return here == nullptr ? nullptr : here->current;
+}
+
+std::coroutine_handle<> bounded_transfer(runnable& self, std::coroutine_handle<> next) noexcept {
+    worker_port& worker = *self.worker;
+    if (++worker.transfer_depth < transfers_per_loop) return next;
+    worker.deferred_transfer = next;  // returning the no-op unwinds every nested resume
+    return std::noop_coroutine();
+}
+
+}  // namespace weft::detail

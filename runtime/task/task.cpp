@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+#include "weft/task/task.hpp"
+
+#include "task/task_extras.hpp"
+#include "weft/task/create_task.hpp"
+
+namespace weft {
+
+namespace detail {
+
+namespace {
+
+std::string describe_current_exception() {
+    try {
+        throw;
+    } catch (const std::exception& e) {
+        return e.what();
+    } catch (...) {
+        return "an exception that is not a std::exception";
+    }
+}
+
+/// Runs the callbacks of a task that is done, in order, until none is left.
+coro<void> run_callbacks(any_task done_task, std::shared_ptr<failure_sink> sink) {
+    task_extras& more = task_access::state(done_task)->extras();
+    for (;;) {
+        task_extras::callback next;
+        {
+            std::lock_guard guard{more.mutex};
+            if (more.callbacks.empty()) {
+                more.runner_registered = false;
+                co_return;
+            }
+            next = std::move(more.callbacks.front());
+            more.callbacks.erase(more.callbacks.begin());
+        }
+        try {
+            next.function(done_task);
+        } catch (...) {
+            failure what{
+                failure::kind::in_callback, done_task.name(), std::current_exception(), {}};
+            what.message = "exception in a done-callback of " + what.task_name + ": " +
+                           describe_current_exception();
+            sink->report(what);
+        }
+    }
+}
+
+/// Starts the callback runner, a task made beforehand so that completion allocates nothing.
+struct callback_starter : completion_node {
+    explicit callback_starter(task<void> ready) noexcept
+        : completion_node(&start), runner(std::move(ready)) {}
+    static void start(completion_node& node) noexcept {
+        std::unique_ptr<callback_starter> self{static_cast<callback_starter*>(&node)};
+        submit(*task_access::state(self->runner));
+    }
+    task<void> runner;
+};
+
+}  // namespace
+
+runnable* task_join::next_to_cancel() noexcept {
+    asked_ = !asked_;
+    return asked_ ? target_ : nullptr;
+}
+
+trace::suspend_reason task_join::wait_reason() const noexcept {
+    return trace::suspend_reason::join;
+}
+
+bool task_join::begin(runnable& self, std::coroutine_handle<> caller) noexcept {
+    if (self.owner == target_) {
+        awaits_itself_ = true;
+        return false;
+    }
+    self_ = &self;
+    self.resume_point = caller;
+    self.operation = this;
+    if (!target_->add_completion(*this)) return false;
+    return commit_suspend(self);
+}
+
+void task_join::end() {
+    if (awaits_itself_) {
+        throw usage_error(target_->name() + " cannot await itself: it would wait for ever");
+    }
+    if (self_ != nullptr && must_deliver_cancel(*self_, *this)) throw_cancelled(*self_);
+    target_->throw_unless_value();
+}
+
+void task_join::on_done(completion_node& node) noexcept {
+    wake(*static_cast<task_join&>(node).self_);
+}
+
+}  // namespace detail
+
+bool any_task::cancelled() const {
+    return done() && state().outcome() == detail::task_state::outcome_kind::cancelled;
+}
+
+std::exception_ptr any_task::exception() const {
+    detail::task_state& task = state();
+    using kind = detail::task_state::outcome_kind;
+    if (task.is_done() && task.outcome() == kind::value) return nullptr;
+    if (!task.is_done() || task.outcome() == kind::cancelled) task.throw_unless_value();
+    task.mark_observed();
+    return task.error();
+}
+
+bool any_task::cancel(std::string_view reason, std::source_location where) const {
+    detail::task_state& task = state();
+    if (task.is_done()) {
+        task.mark_observed();  // asyncio: a cancel of a failed task counts as having seen it
+        return false;
+    }
+    return detail::request_cancel(task, detail::make_reason(reason, where));
+}
+
+callback_token any_task::add_done_callback(std::move_only_function<void(any_task)> f) const {
+    detail::task_state& task = state();
+    detail::task_extras& more = task.extras();
+    detail::runtime_port& runtime = task.worker->runtime();
+    callback_token token = 0;
+    {
+        std::lock_guard guard{more.mutex};
+        token = ++more.last_token;
+        more.callbacks.push_back({token, std::move(f)});
+        if (more.runner_registered) return token;
+        more.runner_registered = true;
+    }
+    auto body = detail::run_callbacks(*this, runtime.failures());
+    auto runner =
+        detail::task_access::adopt(detail::task_record<void>::make(body, task.worker, runtime));
+    detail::task_state& runner_state = *detail::task_access::state(runner);
+    runner_state.hidden = true;
+    runtime.enlist(runner_state);
+    auto starter = std::make_unique<detail::callback_starter>(std::move(runner));
+    if (task.add_completion(*starter))
+        static_cast<void>(starter.release());
+    else
+        detail::submit(runner_state);
+    return token;
+}
+
+bool any_task::remove_done_callback(callback_token token) const {
+    detail::task_extras* more = state().extras_if_any();
+    if (more == nullptr) return false;
+    std::lock_guard guard{more->mutex};
+    return std::erase_if(more->callbacks, [token](const auto& c) { return c.token == token; }) != 0;
+}
+
+namespace detail {
+
+worker_port& worker_for_create_task() {
+    worker_port* here = this_worker();
+    if (here == nullptr || here->current == nullptr) {
+        throw usage_error(
+            "create_task was called outside a task: use weft::run(main()), or "
+            "runtime::spawn() from other threads");
+    }
+    return *here;
+}
+
+void begin_task(task_state& state, std::string_view name, runtime_port& runtime) {
+    if (!name.empty()) state.set_name(name);
+    runtime.enlist(state);
+}
+
+}  // namespace detail
+
+any_task current_task() noexcept {
+    detail::runnable* self = detail::current_runnable();
+    if (self == nullptr || self->owner == nullptr) return {};
+    self->owner->retain();
+    return detail::task_access::adopt(self->owner);
+}
+
+std::vector<any_task> all_tasks() {
+    detail::worker_port& here = detail::worker_for_create_task();
+    std::vector<any_task> tasks;
+    std::vector<detail::task_state*> live = here.runtime().live_tasks();
+    tasks.reserve(live.size());
+    for (detail::task_state* state : live) {
+        if (state->hidden)
+            state->drop();
+        else
+            tasks.push_back(detail::task_access::adopt(state));
+    }
+    return tasks;
+}
+
+}  // namespace weft

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+#include "weft/task/task_state.hpp"
+
+#include <new>
+
+#include "task/task_extras.hpp"
+#include "weft/error.hpp"
+#include "weft/trace/events.hpp"
+
+namespace weft::detail {
+
+namespace {
+
+constexpr std::uintptr_t held = 1;
+constexpr std::uintptr_t closed = 2;
+
+completion_node* first_of(std::uintptr_t list) noexcept {
+    return reinterpret_cast<completion_node*>(list & ~std::uintptr_t{3});
+}
+
+std::uintptr_t list_of(completion_node* first) noexcept {
+    return reinterpret_cast<std::uintptr_t>(first);
+}
+
+completion_node* reversed(completion_node* node) noexcept {
+    completion_node* result = nullptr;
+    while (node != nullptr) {
+        completion_node* next = node->next;
+        node->next = result;
+        result = node;
+        node = next;
+    }
+    return result;
+}
+
+/// What the exception says, for messages.
+std::string describe(const std::exception_ptr& error) {
+    try {
+        std::rethrow_exception(error);
+    } catch (const std::exception& e) {
+        return e.what();
+    } catch (const cancelled& c) {
+        return c.reason().empty() ? "cancelled" : "cancelled: " + std::string{c.reason()};
+    } catch (...) {
+        return "an exception that is not a std::exception";
+    }
+}
+
+}  // namespace
+
+bool task_state::add_completion(completion_node& node) noexcept {
+    std::uintptr_t list = awaiters_.load(std::memory_order_acquire);  // T3
+    for (;;) {
+        if (list == closed) return false;
+        if ((list & held) != 0) {
+            real_environment::relax();
+            list = awaiters_.load(std::memory_order_acquire);  // T3
+            continue;
+        }
+        node.next = first_of(list);
+        if (awaiters_.compare_exchange_weak(list, list_of(&node), std::memory_order_acq_rel,  // T2
+                                            std::memory_order_acquire)) {                     // T3
+            return true;
+        }
+    }
+}
+
+bool task_state::remove_completion(completion_node& node) noexcept {
+    std::uintptr_t list = awaiters_.load(std::memory_order_acquire);  // T3
+    for (;;) {
+        if (list == closed) return false;
+        if ((list & held) == 0 &&
+            awaiters_.compare_exchange_weak(list, list | held, std::memory_order_acq_rel,  // T2
+                                            std::memory_order_acquire)) {                  // T3
+            break;
+        }
+        real_environment::relax();
+        list = awaiters_.load(std::memory_order_acquire);  // T3
+    }
+    completion_node* first = first_of(list);
+    completion_node** link = &first;
+    while (*link != nullptr && *link != &node) link = &(*link)->next;
+    bool found = *link == &node;
+    if (found) *link = node.next;
+    awaiters_.store(list_of(first), std::memory_order_release);  // T2: hands the list on
+    return found;
+}
+
+void task_state::tell_awaiters() noexcept {
+    std::uintptr_t list = awaiters_.load(std::memory_order_relaxed);  // T2: the exchange acquires
+    for (;;) {
+        if ((list & held) != 0) {
+            real_environment::relax();
+            list = awaiters_.load(std::memory_order_relaxed);  // T2: the exchange acquires
+        } else if (awaiters_.compare_exchange_weak(list, closed,
+                                                   std::memory_order_acq_rel,  // T2 T3
+                                                   std::memory_order_relaxed)) {
+            break;
+        }
+    }
+    completion_node* node = reversed(first_of(list));
+    while (node != nullptr) {
+        completion_node* next = node->next;  // the node may be gone once it is told
+        node->notify(*node);
+        node = next;
+    }
+}
+
+bool task_state::complete_value() noexcept {
+    outcome_ = outcome_kind::value;
+    if (lifecycle.finish(true)) {
+        trace::task_finish(worker->trace, trace::finish_result::value, runs, 0);
+        return true;
+    }
+    outcome_ = outcome_kind::none;
+    return false;
+}
+
+void task_state::complete_error(std::exception_ptr error) noexcept {
+    bool by_cancellation = is_cancellation(error);
+    error_ = std::move(error);
+    outcome_ = by_cancellation ? outcome_kind::cancelled : outcome_kind::error;
+    if (!by_cancellation) {
+        try {
+            extras().sink = runtime_->failures();
+        } catch (const std::bad_alloc&) {
+            mark_observed();  // no memory left even to remember whom to tell
+        }
+    }
+    static_cast<void>(lifecycle.finish(false));
+    trace::task_finish(
+        worker->trace,
+        by_cancellation ? trace::finish_result::cancelled : trace::finish_result::exception, runs,
+        0);
+}
+
+std::exception_ptr task_state::cancellation() noexcept {
+    const cancel_reason* why = reason.exchange(nullptr, std::memory_order_acq_rel);  // L3
+    return std::make_exception_ptr(cancelled{reason_ref::adopt(why)});
+}
+
+void task_state::leave() noexcept {
+    runtime_port& runtime = *runtime_;
+    tell_awaiters();
+    runtime.delist(*this);
+    drop();
+}
+
+void task_state::mark_observed() noexcept {
+    observed_.store(true, std::memory_order_relaxed);  // T1: read by the last holder only
+}
+
+bool task_state::claim_observation() noexcept {
+    return !observed_.exchange(true, std::memory_order_acq_rel);  // T1
+}
+
+void task_state::drop() noexcept {
+    if (references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;  // T1
+    report_if_unobserved();
+    dispose_(*this);
+}
+
+void task_state::report_if_unobserved() noexcept {
+    if (outcome_ != outcome_kind::error ||
+        observed_.load(std::memory_order_relaxed)) {  // T1: the last holder has seen every drop
+        return;
+    }
+    task_extras* more = extras_if_any();
+    if (more == nullptr || !more->sink) return;
+    try {
+        failure what{failure::kind::never_observed, name(), error_, {}};
+        what.message =
+            "exception in " + what.task_name + " was never observed: " + describe(error_);
+        more->sink->report(what);
+    } catch (const std::bad_alloc&) {
+        mark_observed();
+    }
+}
+
+task_state::~task_state() { delete extras_if_any(); }
+
+task_extras& task_state::extras() {
+    task_extras* present = extras_if_any();
+    if (present != nullptr) return *present;
+    auto fresh = std::make_unique<task_extras>();
+    if (extras_.compare_exchange_strong(present, fresh.get(), std::memory_order_acq_rel,  // T2
+                                        std::memory_order_acquire)) {                     // T2
+        return *fresh.release();
+    }
+    return *present;
+}
+
+std::string task_state::name() const {
+    if (task_extras* more = extras_if_any()) {
+        std::lock_guard guard{more->mutex};
+        if (!more->name.empty()) return more->name;
+    }
+    return "Task-" + std::to_string(id_);
+}
+
+void task_state::set_name(std::string_view name) {
+    task_extras& more = extras();
+    std::lock_guard guard{more.mutex};
+    more.name = name;
+}
+
+void task_state::throw_unless_value() {
+    if (!is_done()) {
+        throw invalid_state_error(name() + " is not done: it has no result yet; await it");
+    }
+    if (outcome_ == outcome_kind::value) return;
+    mark_observed();
+    std::rethrow_exception(error_);
+}
+
+}  // namespace weft::detail

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+#include "weft/time/sleep.hpp"
+
+#include <stdexcept>
+
+#include "weft/trace/events.hpp"
+
+namespace weft::detail {
+
+void throw_not_a_duration() {
+    throw std::invalid_argument("weft: a delay must be a number, not NaN");
+}
+
+time_point deadline_after(nanoseconds delay) noexcept {
+    time_point now = real_environment::now();
+    if (delay >= time_point::max() - now) return time_point::max();
+    return delay <= nanoseconds::zero() ? time_point::min() : now + delay;
+}
+
+bool sleep_operation::begin(runnable& self, std::coroutine_handle<> caller) noexcept {
+    self_ = &self;
+    self.resume_point = caller;
+    if (until_ == time_point::min() || until_ <= real_environment::now()) {
+        trace::task_suspend(self.worker->trace, trace::suspend_reason::yield);
+        self.worker->submit_back(self);
+        return true;
+    }
+    self.operation = this;
+    self.worker->arm(*this, until_);
+    return commit_suspend(self);
+}
+
+void sleep_operation::end() {
+    if (must_deliver_cancel(*self_, *this)) throw_cancelled(*self_);
+}
+
+life::cancel_outcome sleep_operation::unlink() noexcept {
+    if (unlinked_ || !port->disarm(*this)) return life::cancel_outcome::lost;
+    unlinked_ = true;
+    return life::cancel_outcome::unlinked;
+}
+
+trace::suspend_reason sleep_operation::wait_reason() const noexcept {
+    return trace::suspend_reason::timer;
+}
+
+void sleep_operation::on_fire(timer_waiter& waiter) noexcept {
+    wake(*static_cast<sleep_operation&>(waiter).self_);
+}
+
+void yield_operation::begin(runnable& self, std::coroutine_handle<> caller) noexcept {
+    self_ = &self;
+    self.resume_point = caller;
+    trace::task_suspend(self.worker->trace, trace::suspend_reason::yield);
+    self.worker->submit_back(self);  // may run on another worker from here on
+}
+
+void yield_operation::end() {
+    if (self_->lifecycle.take_requests()) throw_cancelled(*self_);
+}
+
+}  // namespace weft::detail

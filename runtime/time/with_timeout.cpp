@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+#include "weft/time/with_timeout.hpp"
+
+#include <thread>
+
+namespace weft::detail {
+
+void timeout_scope::enter(runnable& self) noexcept {
+    self_ = &self;
+    baseline_ = self.lifecycle.cancelling();
+    if (until_ != time_point::max()) self.worker->arm(*this, until_);
+}
+
+bool timeout_scope::leave() noexcept {
+    if (port == nullptr || port->disarm(*this)) return false;
+    while (!fired_.load(std::memory_order_acquire)) {  // W2
+        std::this_thread::yield();  // W1: a few instructions of the wheel's thread are left
+    }
+    return self_->lifecycle.withdraw(epoch_) <= baseline_;
+}
+
+void timeout_scope::on_fire(timer_waiter& waiter) noexcept {
+    auto& scope = static_cast<timeout_scope&>(waiter);
+    reason_ref why = make_reason("the deadline passed", std::source_location::current());
+    scope.epoch_ = request_cancel_in_scope(*scope.self_, why);
+    scope.fired_.store(true, std::memory_order_release);  // W2: the scope may go now
+}
+
+}  // namespace weft::detail
