@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+// weft-trace record: runs a program with the environment that switches tracing on. It hands on the
+// signals it gets and ends as the program ended.
+
+#include <getopt.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <string>
+#include <system_error>
+
+#include "commands.hpp"
+
+namespace weft::tracetool {
+
+namespace {
+
+volatile std::sig_atomic_t child_process = 0;
+
+/// Signals that a person or a supervisor sends to end or steer a program.
+constexpr std::array forwarded = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH};
+
+void forward(int signal, siginfo_t* info, void*) {
+    // Fact: what the terminal sends goes to the whole group, so the program has it already.
+    const bool from_terminal = info->si_code == SI_KERNEL;
+    if (!from_terminal && child_process > 0) ::kill(static_cast<pid_t>(child_process), signal);
+}
+
+void forward_signals() {
+    struct sigaction action{};
+    action.sa_sigaction = forward;
+    action.sa_flags = SA_SIGINFO | SA_RESTART;
+    ::sigfillset(&action.sa_mask);
+    for (const int signal : forwarded) ::sigaction(signal, &action, nullptr);
+}
+
+struct record_options {
+    std::string file = "weft.wtrace";
+    std::string level = "tasks";
+    std::string ring_kib;
+    std::string clock;
+};
+
+/// The index of the program's name in argv, or 0 after saying what is wrong.
+int parse(int argc, char** argv, record_options& options) {
+    static constexpr option long_options[] = {
+        {"output", required_argument, nullptr, 'o'},
+        {"level", required_argument, nullptr, 'l'},
+        {"ring", required_argument, nullptr, 'r'},
+        {"clock", required_argument, nullptr, 'c'},
+        {nullptr, 0, nullptr, 0},
+    };
+    int letter;
+    while ((letter = ::getopt_long(argc, argv, "+o:l:r:c:", long_options, nullptr)) != -1) {
+        if (letter == 'o') options.file = optarg;
+        if (letter == 'l') options.level = optarg;
+        if (letter == 'r') options.ring_kib = optarg;
+        if (letter == 'c') options.clock = optarg;
+        if (letter == '?') return 0;
+    }
+    if (options.level != "tasks" && options.level != "full" && options.level != "inline") {
+        fail("the level is tasks, full or inline, not \"" + options.level + "\"");
+        return 0;
+    }
+    if (optind >= argc) {
+        fail("which program? weft-trace record [options] -- program [args]");
+        return 0;
+    }
+    return optind;
+}
+
+[[noreturn]] void run_program(char** argv, const record_options& options) {
+    ::setenv("WEFT_TRACE", options.file.c_str(), 1);
+    ::setenv("WEFT_TRACE_LEVEL", options.level.c_str(), 1);
+    if (!options.ring_kib.empty()) ::setenv("WEFT_TRACE_RING_KIB", options.ring_kib.c_str(), 1);
+    if (!options.clock.empty()) ::setenv("WEFT_TRACE_CLOCK", options.clock.c_str(), 1);
+    ::execvp(argv[0], argv);
+    const int reason = errno;
+    fail(std::string(argv[0]) + ": " + std::strerror(reason));
+    ::_exit(reason == ENOENT ? 127 : 126);
+}
+
+/// Ends this process by `signal` too, so that a shell sees what it would have seen.
+int die_by(int signal) {
+    std::signal(signal, SIG_DFL);
+    ::raise(signal);
+    return 128 + signal;  // a signal that does not end us: stopped, or ignored by our parent
+}
+
+void report_file(const std::string& path) {
+    if (path.find("%p") != std::string::npos) return;
+    const auto file = trace::trace_file::open(path);
+    if (!file) {
+        fail("no trace: " + file.error() + " (did the program start a weft runtime?)");
+        return;
+    }
+    std::fprintf(stderr, "weft-trace: %s: %llu records, %llu lost, %zu bytes\n", path.c_str(),
+                 static_cast<unsigned long long>(file->records),
+                 static_cast<unsigned long long>(file->lost), file->size_bytes);
+}
+
+}  // namespace
+
+int run_record(int argc, char** argv) {
+    record_options options;
+    const int program = parse(argc, argv, options);
+    if (program == 0) return 2;
+    // What is left of an earlier recording must not be taken for this one's. (Not a device's node.)
+    if (std::error_code ignored; std::filesystem::is_regular_file(options.file, ignored) &&
+                                 ::unlink(options.file.c_str()) != 0) {
+        return fail(options.file + ": " + std::system_category().message(errno));
+    }
+    sigset_t all, before;
+    ::sigfillset(&all);
+    ::sigprocmask(SIG_SETMASK, &all, &before);  // a signal that comes now waits for the child
+    const pid_t child = ::fork();
+    if (child < 0) return fail(std::string("fork: ") + std::strerror(errno));
+    if (child == 0) {
+        ::sigprocmask(SIG_SETMASK, &before, nullptr);
+        run_program(argv + program, options);
+    }
+    child_process = child;
+    forward_signals();
+    ::sigprocmask(SIG_SETMASK, &before, nullptr);
+    int status = 0;
+    while (::waitpid(child, &status, 0) < 0) {
+        if (errno != EINTR) return fail(std::string("waitpid: ") + std::strerror(errno));
+    }
+    child_process = 0;
+    report_file(options.file);
+    if (WIFSIGNALED(status)) return die_by(WTERMSIG(status));
+    return WEXITSTATUS(status);
+}
+
+}  // namespace weft::tracetool
