@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+#include "connection.hpp"
+
+#include <array>
+#include <chrono>
+#include <span>
+#include <system_error>
+
+namespace kv {
+
+using namespace std::chrono_literals;
+namespace net = weft::net;
+
+connection::connection(service& host, std::uint64_t id, net::tcp_stream stream)
+    : stream_(std::move(stream)), session_(host, id) {
+    note_time(instant::now());
+}
+
+weft::coro<> connection::serve(sweeper& expiry) {
+    bool is_open = true;
+    while (is_open && co_await read()) is_open = co_await answer(expiry);
+    if (!is_open) co_await part();
+}
+
+// False: the client left, or the server wants it to.
+weft::coro<bool> connection::read() {
+    const std::span<std::byte> room = session_.input().prepare();
+    const auto count = co_await weft::as_expected(stream_.read_some(room));
+    if (!count || *count == 0) co_return false;
+    session_.input().commit(*count);
+    co_return true;
+}
+
+// Executes what has arrived and writes all the answers at once. False: it was the last answer.
+weft::coro<bool> connection::answer(sweeper& expiry) {
+    const instant now = instant::now();
+    note_time(now);
+    session::progress progress = session::progress::paused;
+    while (progress == session::progress::paused) {
+        progress = session_.run(now);
+        expiry.wake();
+        const auto bytes = std::as_bytes(std::span(session_.output()));
+        if (bytes.empty()) continue;
+        const auto written = co_await weft::as_expected(stream_.write_all(bytes));
+        if (!written) co_return false;
+        session_.clear_output();
+    }
+    co_return progress != session::progress::closing;
+}
+
+namespace {
+
+weft::coro<> discard_rest(net::tcp_stream& stream) {
+    std::array<std::byte, 4096> rest;
+    for (;;) {
+        const auto count = co_await weft::as_expected(stream.read_some(rest));
+        if (!count || *count == 0) co_return;
+    }
+}
+
+}  // namespace
+
+// A socket that is closed with unread bytes in it resets the connection, and the reset may overtake
+// the last answer: the client would never learn why. So: end our side, then wait for it to go.
+weft::coro<> connection::part() {
+    constexpr auto patience = 1s;
+    try {
+        stream_.shutdown(net::shutdown_how::write);
+        co_await weft::with_timeout(patience, discard_rest(stream_));
+    } catch (const weft::timeout_error&) {  // it keeps talking: it was warned
+    } catch (const std::system_error&) {    // it is gone already
+    }
+}
+
+void connection::finish_reading() noexcept {
+    try {
+        stream_.shutdown(net::shutdown_how::read);
+    } catch (const std::system_error&) {  // the client was faster
+    }
+}
+
+void connection::disconnect() noexcept {
+    try {
+        stream_.shutdown(net::shutdown_how::both);
+    } catch (const std::system_error&) {
+    }
+}
+
+}  // namespace kv

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+// Map: the listening socket, the connections, and how they end: idle ones by a sweep, all of them
+// when the server stops.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <unordered_set>
+#include <vector>
+#include <weft/net/tcp_listener.hpp>
+#include <weft/weft.hpp>
+
+#include "connection.hpp"
+#include "sweeper.hpp"
+
+namespace kv {
+
+class server {
+public:
+    /// `host` outlives the server. The clients already served get `grace` to take their answers
+    /// when the server stops.
+    explicit server(service& host, std::chrono::milliseconds grace = std::chrono::seconds(5))
+        : host_(host), grace_(grace), sweeper_(host.data) {}
+
+    /// Serves until it is cancelled; then accepts nobody any more, answers every complete request
+    /// that has arrived, closes all connections and returns. Throws std::system_error if it cannot
+    /// listen. Calls `ready` with the address once clients can connect.
+    weft::coro<> run(weft::net::endpoint address, void (*ready)(const weft::net::endpoint&));
+
+private:
+    weft::coro<> accept_clients(weft::net::tcp_listener& listener);
+    weft::coro<> serve_client(std::shared_ptr<connection> client);
+    weft::coro<> disconnect_idle();
+    weft::coro<> stop();
+    weft::coro<> join_clients();
+    void forget_finished();
+
+    service& host_;
+    std::chrono::milliseconds grace_;
+    sweeper sweeper_;
+    std::vector<weft::task<>> clients_;  // only run() and what it awaits touch it
+
+    std::mutex mutex_;
+    std::unordered_set<connection*> connections_;  // guarded by mutex_; those being served
+};
+
+}  // namespace kv

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+#include "sweeper.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+namespace kv {
+
+using namespace std::chrono_literals;
+
+void sweeper::start() {
+    const std::scoped_lock lock(mutex_);
+    if (is_running_.exchange(true, std::memory_order_relaxed)) return;  // mutex_ orders it
+    task_ = weft::create_task({.name = "sweeper"}, &sweeper::sweep, this);
+}
+
+// A deadline that was set since the last sweep keeps the task alive: whoever set it saw it running.
+bool sweeper::try_finish() {
+    const std::scoped_lock lock(mutex_);
+    const bool is_finished = !data_.has_deadlines();
+    if (is_finished) is_running_.store(false, std::memory_order_relaxed);  // mutex_ orders it
+    return is_finished;
+}
+
+weft::coro<> sweeper::sweep() {
+    // Not more often than `shortest`, so that many close deadlines cost one sweep. Not less often
+    // than `longest`, so that a deadline nearer than the one slept for is not missed for long.
+    constexpr auto shortest = 100ms;
+    constexpr auto longest = 1s;
+    for (;;) {
+        const deadline now = instant::now().steady;
+        const deadline next = data_.sweep(now);
+        if (next == never && try_finish()) co_return;
+        co_await weft::sleep_until(std::clamp<deadline>(next, now + shortest, now + longest));
+    }
+}
+
+weft::coro<> sweeper::stop() {
+    weft::task<> last;
+    {
+        const std::scoped_lock lock(mutex_);
+        last = task_;
+    }
+    if (!last) co_return;
+    last.cancel("the server stops");
+    try {
+        co_await last;
+    } catch (const weft::cancelled&) {  // as asked
+    }
+}
+
+}  // namespace kv
