@@ -147,6 +147,7 @@ private:
     modelled_thread& self() { return threads_[running_]; }
 
     // memory.cpp
+    [[nodiscard]] std::memory_order probed(std::memory_order order, site where);
     location& access(handle word, site where);
     cell_record& access_cell(handle datum, site where);
     [[nodiscard]] stamp oldest_readable(std::uint32_t id, bool is_seq_cst);

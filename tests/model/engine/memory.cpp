@@ -53,6 +53,22 @@ std::uint64_t applied(update_kind kind, std::uint64_t old, std::uint64_t by) {
 
 }  // namespace
 
+/// `order`, or relaxed where the probe says so.
+std::memory_order execution::probed(std::memory_order order, site where) {
+    if (limits_.probe == nullptr || order == std::memory_order_relaxed) [[likely]]
+        return order;
+    unwatched_scope engine;
+    order_probe& probe = *limits_.probe;
+    std::size_t i = 0;
+    for (; i < probe.met.size(); ++i) {
+        const site& known = probe.met[i];
+        bool is_same = known.line() == where.line() && known.column() == where.column();
+        if (is_same && std::string_view(known.file_name()) == where.file_name()) break;
+    }
+    if (i == probe.met.size()) probe.met.push_back(where);
+    return i == probe.weakened ? std::memory_order_relaxed : order;
+}
+
 std::uint32_t execution::create_atomic(void* address, std::uint64_t value) {
     if (location_count_ == max_locations) fail("the model has too many atomics");
     auto id = static_cast<std::uint32_t>(location_count_++);
@@ -148,6 +164,7 @@ void execution::append(location& to, std::uint32_t id, std::uint64_t value, std:
 }
 
 std::uint64_t execution::load(handle word, std::memory_order order, site where) {
+    order = probed(order, where);
     reschedule();
     location& from = access(word, where);
     auto newest = static_cast<stamp>(from.stores.size() - 1);
@@ -165,6 +182,7 @@ std::uint64_t execution::load(handle word, std::memory_order order, site where) 
 }
 
 void execution::store(handle word, std::uint64_t value, std::memory_order order, site where) {
+    order = probed(order, where);
     reschedule();
     location& to = access(word, where);
     append(to, word.id, value, new_message(order, 0), order);
@@ -176,6 +194,7 @@ void execution::store(handle word, std::uint64_t value, std::memory_order order,
 
 std::uint64_t execution::update(handle word, update_kind kind, std::uint64_t by, std::size_t bytes,
                                 std::memory_order order, site where) {
+    order = probed(order, where);
     reschedule();
     location& at = access(word, where);
     auto newest = static_cast<stamp>(at.stores.size() - 1);
@@ -193,6 +212,8 @@ std::uint64_t execution::update(handle word, update_kind kind, std::uint64_t by,
 bool execution::compare_exchange(handle word, std::uint64_t& expected, std::uint64_t desired,
                                  std::memory_order success, std::memory_order failure, bool is_weak,
                                  site where) {
+    success = probed(success, where);
+    if (success == std::memory_order_relaxed) failure = success;
     reschedule();
     location& at = access(word, where);
     auto newest = static_cast<stamp>(at.stores.size() - 1);

@@ -6,13 +6,23 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <source_location>
 #include <string>
+#include <vector>
 
 namespace weft::model {
 
 enum class memory_model {
     weak,        // loads may be stale as far as C++ allows it; see knowledge.hpp
     sequential,  // every load reads the newest store: misses every missing fence
+};
+
+/// A negative control without a hook in the code: one call site's order becomes relaxed.
+struct order_probe {
+    /// The sites met so far whose order is not relaxed, each once.
+    std::vector<std::source_location> met;
+    /// Index into `met` of the site to weaken; none if out of range.
+    std::size_t weakened = SIZE_MAX;
 };
 
 struct options {
@@ -34,6 +44,7 @@ struct options {
     std::uint64_t seed = 1;
 
     bool finds_leaks = true;
+    order_probe* probe = nullptr;
 };
 
 struct result {
