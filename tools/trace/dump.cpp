@@ -80,8 +80,9 @@ int run_dump(int argc, char** argv) {
     }
     trace::trace_file file;
     if (!open_operand(argc, argv, optind, file)) return 1;
-    const std::uint64_t start = file.clocks.empty() ? 0 : file.clocks.front().monotonic;
+    std::uint64_t start = 0;  // stamps are shown since the first record
     file.for_each([&](const trace::recorded_event& e) {
+        if (start == 0) start = file.to_monotonic(e.ticks);
         if (left == 0) return;
         --left;
         print_record(file, e, start);

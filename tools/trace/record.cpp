@@ -136,7 +136,9 @@ int run_record(int argc, char** argv) {
         if (errno != EINTR) return fail(std::string("waitpid: ") + std::strerror(errno));
     }
     child_process = 0;
-    report_file(options.file);
+    const bool ran =
+        !WIFEXITED(status) || (WEXITSTATUS(status) != 126 && WEXITSTATUS(status) != 127);
+    if (ran) report_file(options.file);
     if (WIFSIGNALED(status)) return die_by(WTERMSIG(status));
     return WEXITSTATUS(status);
 }
