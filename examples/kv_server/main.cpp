@@ -5,6 +5,7 @@
 
 #include <sys/resource.h>
 
+#include <chrono>
 #include <cstdio>
 #include <exception>
 #include <fstream>
@@ -31,9 +32,9 @@ void raise_descriptor_limit() {
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-weft::coro<> serve(kv::service& host) {
+weft::coro<> serve(kv::service& host, std::chrono::seconds grace) {
     const auto address = weft::net::endpoint::parse(host.settings.address, host.settings.port);
-    kv::server server(host);
+    kv::server server(host, grace);
     co_await server.run(address, announce);
 }
 
@@ -52,7 +53,7 @@ int run(const kv::options& options) {
     runtime.thread_name = "kv";
     runtime.handle_signals = true;
     try {
-        weft::run(serve(host), runtime);
+        weft::run(serve(host, options.grace), runtime);
     } catch (const weft::interrupted&) {  // the expected end
     }
     if (!options.dump_file.empty()) write_dump(options.dump_file, host.data);

@@ -33,6 +33,8 @@ void set_option(options& all, std::string_view name, std::string_view value) {
         all.settings.limits.bulk = number(name, value, 1, 512LL * 1024 * 1024);
     } else if (name == "--shards") {
         all.shards = static_cast<std::size_t>(number(name, value, 1, store::most_shards));
+    } else if (name == "--grace") {
+        all.grace = std::chrono::seconds(number(name, value, 0, 3600));
     } else if (name == "--dump-on-exit") {
         all.dump_file = value;
     } else {

@@ -18,6 +18,7 @@ namespace kv {
 struct options {
     server_settings settings;
     std::size_t shards = store::most_shards;
+    std::chrono::seconds grace{5};
     std::string dump_file;  // empty: none
     bool wants_help = false;
 };
@@ -29,6 +30,7 @@ inline constexpr std::string_view usage = R"(usage: kv_server [options]
   --idle-timeout S   disconnect clients silent for S seconds; 0: off (0)
   --max-bulk BYTES   longest argument and longest value              (536870912)
   --shards N         parts of the store, each with its lock: 1 … 64  (64)
+  --grace S          at the end, wait S seconds for clients to read  (5)
   --dump-on-exit F   write the data to F when the server ends
   --help             print this
 Prints "ready on ADDRESS:PORT" once it listens; ends on SIGINT and SIGTERM after it has answered

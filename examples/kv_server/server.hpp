@@ -21,7 +21,7 @@ class server {
 public:
     /// `host` outlives the server. The clients already served get `grace` to take their answers
     /// when the server stops.
-    explicit server(service& host, std::chrono::milliseconds grace = std::chrono::seconds(5))
+    server(service& host, std::chrono::milliseconds grace)
         : host_(host), grace_(grace), sweeper_(host.data) {}
 
     /// Serves until it is cancelled; then accepts nobody any more, answers every complete request

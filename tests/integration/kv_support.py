@@ -32,7 +32,7 @@ class KvServer:
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
         if not line.startswith("ready on "):
-            self.process.kill()
+            self.__exit__()
             raise RuntimeError(f"{command[0]} said {line!r} instead of 'ready on ...'")
         self.port = int(line.rsplit(":", 1)[1])
         self.pid = self.process.pid
