@@ -4,6 +4,8 @@
 // tcp_echo on weft: a task for every connection.
 #include "contract/contract.hpp"
 
+#include <weft/net/tcp_listener.hpp>
+#include <weft/net/tcp_stream.hpp>
 #include <weft/weft.hpp>
 
 #include <array>
