@@ -202,8 +202,8 @@ class OutputTest(unittest.TestCase):
         missed = summary.Verdict("spin", "tokio", 1, 0.51, 0.5)
         open_one = summary.Verdict("turn", "tokio", 1, None, 0.5)
         text = table.format_verdicts([*self.verdicts, missed, open_one], TITLES)
-        self.assertIn("0.25 (at most 0.5) reached", text)
-        self.assertIn("0.51 (at most 0.5) NOT reached", text)
+        self.assertIn("0.250 (at most 0.5) reached", text)
+        self.assertIn("0.510 (at most 0.5) NOT reached", text)
         self.assertIn("turn: weft / Tokio", text)
 
     def test_the_picture_is_well_formed(self):

@@ -51,7 +51,8 @@ def format_verdicts(verdicts, titles):
             continue
         workers = f"{verdict.workers} worker{'s' * (verdict.workers > 1)}"
         state = "reached" if verdict.reached else "NOT reached"
-        figure = f"{format_value(verdict.figure):>8} (at most {verdict.at_most:g})"
+        value = f"{verdict.figure:.3f}" if verdict.against else format_value(verdict.figure)
+        figure = f"{value:>8} (at most {verdict.at_most:g})"
         lines.append(f"  {_subject(verdict, titles) + ', ' + workers:<58}{figure} {state}")
     open_ones = dict.fromkeys(_subject(v, titles) for v in verdicts if v.figure is None)
     if open_ones:
