@@ -207,6 +207,28 @@ const registered_case batch({
         },
 });
 
+const registered_case batch_while_pushing({
+    .structure = "deque",
+    .name = "a thief moves half of a fifo deque while its owner fills and grows it",
+    .kills = {mutation::deque_push_relaxed, mutation::deque_grow_publishes_early},
+    .limits = {.preemptions = 3, .stale_loads = 2},
+    .body =
+        [](scenario& s) {
+            bench b(s, 2, 3);
+            deque other(2);
+            deque::owner_handle into = other.owner();
+            s.thread("owner", [&] {
+                for (std::size_t i = 0; i < 3; ++i) b.push(i);
+            });
+            s.thread("batch thief", [&] {
+                auto got = b.tested.thief().steal_half(into);
+                b.take(got.item);
+                for (std::size_t i = 0; i < got.moved; ++i) b.take(into.take_front());
+            });
+            s.finally([&] { b.expect_all_taken(); });
+        },
+});
+
 }  // namespace
 
 TEST_CASE("the work deque hands every item to exactly one taker", "[deque]") {

@@ -329,6 +329,26 @@ const registered_case end_of_body({
         },
 });
 
+const registered_case observing({
+    .structure = "lifecycle",
+    .name = "who sees a task done sees its outcome",
+    .kills = {},
+    .limits = {.preemptions = 4, .stale_loads = 3},
+    .body =
+        [](scenario& s) {
+            life word;
+            env::cell<int> result{0};
+            s.thread("owner", [&] {
+                result.store(42);
+                require(word.finish(true), "nobody cancels");
+            });
+            s.thread("observer", [&] {
+                if (word.is_done()) require(result.load() == 42, "the outcome is visible");
+            });
+            s.finally([] {});
+        },
+});
+
 /// A timer's request is withdrawn at the end of its scope; a foreign one is not.
 const registered_case withdrawing({
     .structure = "lifecycle",

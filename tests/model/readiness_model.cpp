@@ -145,6 +145,32 @@ const registered_case cancelling({
         },
 });
 
+const registered_case foreign_cancel({
+    .structure = "readiness",
+    .name = "a canceller on another thread takes the waiter back and wakes it",
+    .kills = {},
+    .limits = {.preemptions = 4, .stale_loads = 3},
+    .body =
+        [](scenario& s) {
+            readiness_word word;
+            s.name(word, "word");
+            env::atomic<frame_waiter*> published{nullptr};
+            s.thread("operation", [&] {
+                frame_waiter waiter;
+                published.store(&waiter, std::memory_order_relaxed);  // no edge but the word's
+                waiter.field.store(7);
+                if (word.prepare(&waiter) == io_prepare::waiting) wait_until_woken(waiter);
+                published.store(nullptr, release);
+            });
+            s.thread("canceller", [&] {
+                frame_waiter* target = published.load(std::memory_order_relaxed);
+                if (target != nullptr && word.cancel(target)) wake(target);
+                wake(word.mark_ready(false));  // so that the operation ends in any case
+            });
+            s.finally([] {});
+        },
+});
+
 const registered_case closing({
     .structure = "readiness",
     .name = "a close reaches a reader before, while and after it waits",
@@ -159,13 +185,17 @@ const registered_case closing({
             s.thread("reader", [&] {
                 if (!read_one(word, from)) require(reason.load() == 1, "the closer's stores");
             });
-            s.thread("poller", [&] { wake(word.mark_ready(false)); });
+            s.thread("poller", [&] {
+                wake(word.mark_ready(false));
+                if (word.is_closed()) require(reason.load() == 1, "the closer's stores");
+            });
             s.thread("closer", [&] {
                 reason.store(1);
                 wake(word.close());
             });
             s.finally([&] {
                 frame_waiter late;
+                require(word.is_closed(), "closed");
                 require(word.prepare(&late) == io_prepare::closed, "closed for good");
             });
         },

@@ -30,7 +30,7 @@ void check_cases(std::string_view structure) {
         DYNAMIC_SECTION(each.name) {
             auto outcome = check(each.limits, each.body);
             INFO(outcome.report());
-            UNSCOPED_INFO(outcome.report());
+            INFO(outcome.report());
             CHECK_FALSE(outcome.failed);
         }
     }
