@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstring>
 #include <new>
 
 #include "trace/chunk_encoding.hpp"
@@ -87,18 +86,15 @@ bool trace_registry::bind_locked(ring_owner& owner) noexcept {
         if (!ring) return false;
         owner.ring = *ring;
     }
-    ring_table_entry& entry = area_.table_entry(owner.line);
-    entry.emitter = owner.number;
-    entry.index = owner.index;
-    entry.thread = owner.thread;
-    entry.kind = static_cast<std::uint32_t>(owner.kind);
-    std::memcpy(entry.name, owner.name, sizeof entry.name);
+    area_.describe_ring(owner.line, {owner.number, owner.index, owner.thread,
+                                     static_cast<std::uint32_t>(owner.kind), owner.name});
     owner.emitter->bind(owner.ring);
     return true;
 }
 
 void trace_registry::free_ring_locked(ring_owner& owner) noexcept {
     if (owner.ring.words == nullptr) return;
+    area_.clear_description(owner.line);
     spare_.push_back({owner.ring, owner.line});  // attach reserved the room
     owner.ring = {};
 }

@@ -69,29 +69,42 @@ auto ring_area::add_ring(std::uint64_t capacity, std::uint32_t& line) noexcept
         ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, flags | MAP_POPULATE, file_.get(), offset);
     if (memory == MAP_FAILED) return std::unexpected(last_error());
     line = rings_++;
-    mappings_[line] = {memory, bytes};
+    mappings_[line] = {memory, bytes, file_ ? size_ : 0};
     // The words begin their lifetime as zeros: a reader never meets a record that nobody wrote.
     auto* words = reinterpret_cast<word*>(static_cast<std::byte*>(memory) + page);
     for (std::uint64_t i = 0; i < 2 * capacity; ++i) new (words + i) word;
-    ring_table_entry& entry = table_entry(line);
-    entry.capacity = capacity;
-    entry.offset.store(file_ ? size_ : 0, std::memory_order_release);  // the line is whole
+    table_line(line).capacity = capacity;
     if (file_) size_ += bytes;
     return trace_ring<real_environment>{new (memory) word{0}, words, capacity};
 }
 
-ring_table_entry& ring_area::table_entry(std::uint32_t line) noexcept {
+void ring_area::describe_ring(std::uint32_t line, const ring_description& whose) noexcept {
+    ring_table_entry& entry = table_line(line);
+    entry.emitter = whose.emitter;
+    entry.index = whose.index;
+    entry.thread = whose.thread;
+    entry.kind = whose.kind;
+    std::memset(entry.name, 0, sizeof entry.name);
+    whose.name.copy(entry.name, sizeof entry.name - 1);
+    entry.offset.store(mappings_[line].offset, std::memory_order_release);  // P1: the line is whole
+}
+
+void ring_area::clear_description(std::uint32_t line) noexcept {
+    table_line(line).offset.store(0, std::memory_order_release);  // P1: it means nothing now
+}
+
+ring_table_entry& ring_area::table_line(std::uint32_t line) noexcept {
     auto* table = reinterpret_cast<std::byte*>(header_) + table_offset;
     return reinterpret_cast<ring_table_entry*>(table)[line];
 }
 
 std::string_view ring_area::add_string(std::string_view text) noexcept {
     if (header_ == nullptr) return {};
-    const std::uint64_t used = header_->string_used.load(std::memory_order_relaxed);  // own writes
+    const std::uint64_t used = header_->string_used.load(std::memory_order_relaxed);  // own word
     if (text.size() > string_area_bytes - used) return {};
     auto* to = reinterpret_cast<char*>(header_) + strings_offset + used;
     std::memcpy(to, text.data(), text.size());
-    header_->string_used.store(used + text.size(), std::memory_order_release);  // bytes are whole
+    header_->string_used.store(used + text.size(), std::memory_order_release);  // P2
     return {to, text.size()};
 }
 

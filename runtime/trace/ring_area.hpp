@@ -4,6 +4,15 @@
 // The memory that tracing writes to: one memfd per process with a header page, a table of rings, a
 // string area and the rings themselves. A process of the same user can map it through
 // /proc/PID/fd and read the rings of a target that is hung or stopped.
+//
+// Protocol: ring area                              checked by: tests/unit/trace/ring_area_test.cpp
+// Roles      control (under the registry's mutex) · outside reader (another process)
+// Words      a table line's offset: 0 while the line is empty or changes · string_used
+// Edges      P1 offset release → reader's acquire: the line describes the ring there
+//            P2 string_used release → reader's acquire: the strings below it are whole
+// Races      a line changes hands while an outside reader copies it: the reader looks at the offset
+//            again afterwards, and at the emitter's number, which is never used twice
+// Shutdown   the area lives as long as the process
 #pragma once
 
 #include <atomic>
@@ -33,6 +42,14 @@ struct alignas(64) ring_table_entry {
 };
 static_assert(sizeof(ring_table_entry) == 64);
 
+struct ring_description {
+    std::uint32_t emitter = 0;
+    std::uint32_t index = 0;
+    std::uint32_t thread = 0;
+    std::uint32_t kind = 0;
+    std::string_view name;  // at most 23 characters of it
+};
+
 struct ring_area_header {
     char magic[8];  // "WEFTRING"
     std::uint32_t version;
@@ -57,10 +74,12 @@ public:
     [[nodiscard]] std::error_code create(bool monotonic_ticks) noexcept;
     [[nodiscard]] bool exists() const noexcept { return header_ != nullptr; }
 
-    /// Room for a ring of `capacity` records, all pages present.
+    /// Room for a ring of `capacity` records, all pages present. Its line is empty as yet.
     [[nodiscard]] std::expected<trace_ring<real_environment>, std::error_code> add_ring(
         std::uint64_t capacity, std::uint32_t& line) noexcept;
-    [[nodiscard]] ring_table_entry& table_entry(std::uint32_t line) noexcept;
+    /// Tells outside readers whose ring it is.
+    void describe_ring(std::uint32_t line, const ring_description& whose) noexcept;
+    void clear_description(std::uint32_t line) noexcept;
 
     /// Copies `text` into the string area; an empty view when it is full.
     [[nodiscard]] std::string_view add_string(std::string_view text) noexcept;
@@ -76,7 +95,10 @@ private:
     struct mapping {
         void* address;
         std::size_t bytes;
+        std::uint64_t offset;
     } mappings_[max_rings] = {};
+
+    [[nodiscard]] ring_table_entry& table_line(std::uint32_t line) noexcept;
 };
 
 }  // namespace weft::detail

@@ -32,10 +32,15 @@ struct trace_session {
     bool environment_read = false;
 };
 
-real_environment::atomic<trace::report_function> reporter{nullptr};
+std::mutex reporter_mutex;  // taken last
+trace::report_function reporter = nullptr;
 
-void report(const std::string& sentence) noexcept {
-    const auto function = reporter.load(std::memory_order_acquire);  // P1: set_report_function
+void report(const std::string& sentence) {
+    trace::report_function function = nullptr;
+    {
+        const std::lock_guard guard(reporter_mutex);
+        function = reporter;
+    }
     if (function != nullptr) return function(sentence);
     std::fprintf(stderr, "weft: trace: %s\n", sentence.c_str());
 }
@@ -152,7 +157,8 @@ statistics current_statistics() {
 }
 
 void set_report_function(report_function function) noexcept {
-    weft::detail::reporter.store(function, std::memory_order_release);  // P1: publishes its data
+    const std::lock_guard guard(weft::detail::reporter_mutex);
+    weft::detail::reporter = function;
 }
 
 void start_from_environment() {

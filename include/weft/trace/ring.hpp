@@ -6,7 +6,7 @@
 // `trace_ring_reader`. The writer overwrites the oldest records and never looks at the reader: it
 // does not block, allocate or enter the kernel. A record costs one clock read and three stores.
 //
-// Protocol: trace ring                                 checked by: tests/unit/trace/ring_test.cpp
+// Protocol: trace ring                                       checked by: tests/model/ring_model.cpp
 // Roles      owner (the emitter's thread) · reader (collector, or another process on the same
 //            memory) · control (starts and stops tracing; serialised by the registry's mutex)
 // Words      head: records written, ever · slots: two words for each record · mask: levels that
@@ -137,9 +137,9 @@ bool basic_emitter<Env>::on([[maybe_unused]] std::uint32_t levels) const noexcep
 
 template <class Env>
 std::uint64_t basic_emitter<Env>::now() const noexcept {
-    if ((mask_.load(std::memory_order_relaxed) & trace::bits::clock_monotonic) == 0) [[likely]] {
-        return read_tick_counter();  // the load above is advisory: the clock is fixed at start
-    }
+    const std::uint32_t mask = mask_.load(std::memory_order_relaxed);  // the clock never changes
+    if ((mask & trace::bits::clock_monotonic) == 0) [[likely]]
+        return read_tick_counter();
     return static_cast<std::uint64_t>(Env::now().time_since_epoch().count());
 }
 
