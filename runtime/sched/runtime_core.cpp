@@ -9,6 +9,7 @@
 #include <csignal>
 #include <stdexcept>
 
+#include "ports/live_runtimes.hpp"
 #include "ports/this_worker.hpp"
 #include "weft/error.hpp"
 #include "weft/trace/session.hpp"
@@ -76,10 +77,19 @@ runtime_core::runtime_core(const runtime_options& options)
         workers_.push_back(std::make_unique<worker>(*this, i, count == 1));
     }
     trace::start_from_environment();
-    start_threads();
+    live_runtime::enter(*this);
+    try {
+        start_threads();
+    } catch (...) {
+        live_runtime::leave(*this);
+        throw;
+    }
 }
 
-runtime_core::~runtime_core() { stop_threads(); }
+runtime_core::~runtime_core() {
+    live_runtime::leave(*this);
+    stop_threads();
+}
 
 void runtime_core::start_threads() {
     blocked_signals none;

@@ -3,6 +3,7 @@
 
 #include "weft/task/task.hpp"
 
+#include "ports/live_runtimes.hpp"
 #include "task/task_extras.hpp"
 #include "weft/task/create_task.hpp"
 
@@ -121,7 +122,9 @@ bool any_task::cancel(std::string_view reason, std::source_location where) const
 callback_token any_task::add_done_callback(std::move_only_function<void(any_task)> f) const {
     detail::task_state& task = state();
     detail::task_extras& more = task.extras();
-    detail::runtime_port& runtime = task.worker->runtime();
+    detail::live_runtime alive{&task.runtime()};
+    if (alive.get() == nullptr) throw runtime_closed();
+    detail::runtime_port& runtime = *alive.get();
     callback_token token = 0;
     {
         std::lock_guard guard{more.mutex};
@@ -135,7 +138,7 @@ callback_token any_task::add_done_callback(std::move_only_function<void(any_task
         detail::task_access::adopt(detail::task_record<void>::make(body, task.worker, runtime));
     detail::task_state& runner_state = *detail::task_access::state(runner);
     runner_state.hidden = true;
-    runtime.enlist(runner_state);
+    detail::begin_task(runner_state, {}, runtime);
     auto starter = std::make_unique<detail::callback_starter>(std::move(runner));
     if (task.add_completion(*starter))
         static_cast<void>(starter.release());
@@ -164,8 +167,13 @@ worker_port& worker_for_create_task() {
 }
 
 void begin_task(task_state& state, std::string_view name, runtime_port& runtime) {
-    if (!name.empty()) state.set_name(name);
-    runtime.enlist(state);
+    try {
+        if (!name.empty()) state.set_name(name);
+        runtime.enlist(state);
+    } catch (...) {
+        state.discard();
+        throw;
+    }
 }
 
 }  // namespace detail

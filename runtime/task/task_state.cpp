@@ -141,6 +141,14 @@ std::exception_ptr task_state::cancellation() noexcept {
     return std::make_exception_ptr(cancelled{reason_ref::adopt(why)});
 }
 
+void task_state::discard() noexcept {
+    resume_point.destroy();
+    outcome_ = outcome_kind::cancelled;
+    error_ = cancellation();
+    static_cast<void>(lifecycle.finish(false));
+    drop();
+}
+
 void task_state::leave() noexcept {
     runtime_port& runtime = *runtime_;
     tell_awaiters();

@@ -70,6 +70,10 @@ public:
     void set_name(std::string_view name);
     [[nodiscard]] std::source_location location() const noexcept { return location_; }
 
+    [[nodiscard]] runtime_port& runtime() const noexcept { return *runtime_; }
+    /// Gives up a task that was never registered: destroys the body, drops the runtime's reference.
+    void discard() noexcept;
+
     /// Registers `node`; false if the task is done already: it will not be told.
     [[nodiscard]] bool add_completion(completion_node& node) noexcept;
     /// Takes `node` out; false if it has been or is being told.

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+#include "ports/live_runtimes.hpp"
+
+#include <algorithm>
+
+namespace weft::detail {
+
+namespace {
+
+struct runtime_list {
+    std::mutex mutex;
+    std::vector<runtime_port*> runtimes;
+};
+
+runtime_list& all() {
+    static auto* list = new runtime_list;  // a static runtime may be destroyed after any static here
+    return *list;
+}
+
+}  // namespace
+
+live_runtime::live_runtime(runtime_port* runtime) noexcept : lock_(all().mutex) {
+    if (std::ranges::find(all().runtimes, runtime) != all().runtimes.end()) runtime_ = runtime;
+}
+
+void live_runtime::enter(runtime_port& runtime) {
+    std::lock_guard guard{all().mutex};
+    all().runtimes.push_back(&runtime);
+}
+
+void live_runtime::leave(runtime_port& runtime) noexcept {
+    std::lock_guard guard{all().mutex};
+    std::erase(all().runtimes, &runtime);
+}
+
+}  // namespace weft::detail
