@@ -101,6 +101,9 @@ std::uint64_t ring_capacity(std::size_t bytes) noexcept {
 void stop_at_exit() { trace::stop(); }
 
 std::error_code start_locked(trace_session& s, const trace::options& how) {
+#ifdef WEFT_NO_TRACE
+    return std::make_error_code(std::errc::not_supported);  // no event site writes anything
+#endif
     if (s.active) return std::make_error_code(std::errc::operation_in_progress);
     chunk_file file;
     if (std::error_code error = file.open(how.file)) return error;

@@ -20,6 +20,8 @@
 #include "weft/trace/reader.hpp"
 #include "weft/trace/session.hpp"
 
+#ifndef WEFT_NO_TRACE
+
 using namespace weft::trace;
 namespace fs = std::filesystem;
 
@@ -243,3 +245,5 @@ TEST_CASE("an environment that asks for what cannot be is answered with a senten
     CHECK(output.find("WEFT_TRACE_LEVEL is \"loud\"") != std::string::npos);
     CHECK(fs::exists(place.path / "t"));
 }
+
+#endif

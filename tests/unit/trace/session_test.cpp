@@ -21,6 +21,8 @@
 
 using namespace weft::trace;
 
+#ifndef WEFT_NO_TRACE
+
 namespace {
 
 #if defined(__SANITIZE_THREAD__)
@@ -317,3 +319,5 @@ TEST_CASE("recordings may start and stop while threads emit") {
     }
     done.store(true);
 }
+
+#endif
