@@ -60,6 +60,21 @@ TEST_CASE("every planted fault is found by the cases that name it", "[mutants]")
     }
 }
 
+TEST_CASE("the structures hold on a kernel without membarrier", "[deque][park]") {
+    for (const auto& each : all_cases()) {
+        if (each.structure != "deque" && each.structure != "park") continue;
+        DYNAMIC_SECTION(each.name) {
+            options limits = each.limits;
+            limits.is_asymmetric = false;
+            limits.exhaustive_executions =
+                std::min<std::size_t>(100'000, limits.exhaustive_executions);
+            auto outcome = check(limits, each.body);
+            INFO(outcome.report());
+            CHECK_FALSE(outcome.failed);
+        }
+    }
+}
+
 // Why the model has weak memory at all: an explorer of interleavings alone passes the two faults
 // that matter most.
 TEST_CASE("without weak memory the missing fences survive", "[mutants]") {
