@@ -19,9 +19,21 @@ connection::connection(service& host, std::uint64_t id, net::tcp_stream stream)
 }
 
 weft::coro<> connection::serve(sweeper& expiry) {
+    if (!prepare_stream()) co_return;
     bool is_open = true;
     while (is_open && co_await read()) is_open = co_await answer(expiry);
     if (!is_open) co_await part();
+}
+
+// Answers are written whole, so waiting for more before sending gains nothing. False: the client is
+// gone already.
+bool connection::prepare_stream() noexcept {
+    try {
+        stream_.set_no_delay(true);
+        return true;
+    } catch (const std::system_error&) {
+        return false;
+    }
 }
 
 // False: the client left, or the server wants it to.

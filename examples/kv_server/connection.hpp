@@ -37,6 +37,7 @@ public:
     }
 
 private:
+    bool prepare_stream() noexcept;
     weft::coro<bool> read();
     weft::coro<bool> answer(sweeper& expiry);
     weft::coro<> part();

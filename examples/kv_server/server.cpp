@@ -4,11 +4,38 @@
 #include "server.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <utility>
+
+#include "end_task.hpp"
 
 namespace kv {
 
 namespace net = weft::net;
+
+// A connection that the idle sweep and stop() can reach for as long as it lives.
+class server::client {
+public:
+    client(server& owner, std::uint64_t id, net::tcp_stream stream)
+        : link(owner.host_, id, std::move(stream)), owner_(owner) {
+        owner_.host_.connections_accepted.fetch_add(1, std::memory_order_relaxed);  // a statistic
+        owner_.host_.connections_open.fetch_add(1, std::memory_order_relaxed);      // a statistic
+        const std::scoped_lock lock(owner_.mutex_);
+        owner_.connections_.insert(&link);
+    }
+    ~client() {
+        owner_.host_.connections_open.fetch_sub(1, std::memory_order_relaxed);  // a statistic
+        const std::scoped_lock lock(owner_.mutex_);
+        owner_.connections_.erase(&link);
+    }
+    client(const client&) = delete;
+    client& operator=(const client&) = delete;
+
+    connection link;
+
+private:
+    server& owner_;
+};
 
 weft::coro<> server::run(net::endpoint address, void (*ready)(const net::endpoint&)) {
     net::tcp_listener listener = net::tcp_listener::bind(address);
@@ -17,48 +44,35 @@ weft::coro<> server::run(net::endpoint address, void (*ready)(const net::endpoin
     if (host_.settings.idle_timeout > std::chrono::seconds(0)) {
         idle_sweep = weft::create_task({.name = "idle sweep"}, &server::disconnect_idle, this);
     }
+    std::exception_ptr failure;
     try {
         co_await accept_clients(listener);
     } catch (const weft::cancelled&) {  // SIGTERM: this is how a server ends
+    } catch (...) {
+        failure = std::current_exception();  // the tasks use this object: they must end first
     }
     listener.close();
     co_await stop();
-    if (!idle_sweep) co_return;
-    idle_sweep.cancel("the server stops");
-    try {
-        co_await idle_sweep;
-    } catch (const weft::cancelled&) {  // as asked
-    }
+    co_await end_task(std::move(idle_sweep));
+    if (failure) std::rethrow_exception(failure);
 }
 
 weft::coro<> server::accept_clients(net::tcp_listener& listener) {
     for (std::uint64_t id = 1;; ++id) {
         net::tcp_stream stream = co_await listener.accept();
-        stream.set_no_delay(true);  // answers are written whole: waiting for more gains nothing
-        auto client = std::make_shared<connection>(host_, id, std::move(stream));
-        host_.connections_accepted.fetch_add(1, std::memory_order_relaxed);  // a statistic
-        {
-            const std::scoped_lock lock(mutex_);
-            connections_.insert(client.get());
-        }
+        auto who = std::make_unique<client>(*this, id, std::move(stream));
         forget_finished();
-        clients_.push_back(weft::create_task(&server::serve_client, this, std::move(client)));
+        tasks_.push_back(weft::create_task(&server::serve, this, std::move(who)));
     }
 }
 
+weft::coro<> server::serve(std::unique_ptr<client> who) { co_await who->link.serve(sweeper_); }
+
 // Looks through all handles once per doubling, so that it costs each client a constant.
 void server::forget_finished() {
-    if (clients_.size() < clients_.capacity()) return;
-    std::erase_if(clients_, [](const weft::task<>& client) { return client.done(); });
-    clients_.reserve(std::max<std::size_t>(64, 2 * clients_.size()));
-}
-
-weft::coro<> server::serve_client(std::shared_ptr<connection> client) {
-    host_.connections_open.fetch_add(1, std::memory_order_relaxed);  // a statistic
-    co_await client->serve(sweeper_);
-    host_.connections_open.fetch_sub(1, std::memory_order_relaxed);  // a statistic
-    const std::scoped_lock lock(mutex_);
-    connections_.erase(client.get());
+    if (tasks_.size() < tasks_.capacity()) return;
+    std::erase_if(tasks_, [](const weft::task<>& each) { return each.done(); });
+    tasks_.reserve(std::max<std::size_t>(64, 2 * tasks_.size()));
 }
 
 // One task that looks at all clients from time to time: cheaper than a timer per read, which a busy
@@ -70,10 +84,10 @@ weft::coro<> server::disconnect_idle() {
         deadline next = now + limit;
         {
             const std::scoped_lock lock(mutex_);
-            for (connection* client : connections_) {
-                const deadline end = client->last_heard() + limit;
+            for (connection* each : connections_) {
+                const deadline end = each->last_heard() + limit;
                 if (end <= now) {
-                    client->disconnect();
+                    each->disconnect();
                 } else {
                     next = std::min(next, end);
                 }
@@ -86,29 +100,23 @@ weft::coro<> server::disconnect_idle() {
 weft::coro<> server::stop() {
     {
         const std::scoped_lock lock(mutex_);
-        for (connection* client : connections_) client->finish_reading();
+        for (connection* each : connections_) each->finish_reading();
     }
-    bool is_late = false;
-    try {
-        co_await weft::with_timeout(grace_, join_clients());
-    } catch (const weft::timeout_error&) {  // some client does not take its answers
-        is_late = true;
-    }
-    if (is_late) {
-        {
-            const std::scoped_lock lock(mutex_);
-            for (connection* client : connections_) client->disconnect();
+    weft::task<> last_call = weft::create_task({.name = "grace"}, &server::disconnect_late, this);
+    for (const weft::task<>& each : tasks_) {
+        try {
+            co_await each;
+        } catch (const std::exception&) {  // one that failed, for want of memory say, ended too
         }
-        co_await join_clients();
     }
+    co_await end_task(std::move(last_call));
     co_await sweeper_.stop();
 }
 
-weft::coro<> server::join_clients() {
-    while (!clients_.empty()) {
-        while (!clients_.back().done()) co_await clients_.back();
-        clients_.pop_back();
-    }
+weft::coro<> server::disconnect_late() {
+    co_await weft::sleep(grace_);
+    const std::scoped_lock lock(mutex_);
+    for (connection* each : connections_) each->disconnect();
 }
 
 }  // namespace kv

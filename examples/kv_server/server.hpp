@@ -5,6 +5,8 @@
 // when the server stops.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <unordered_set>
@@ -19,8 +21,7 @@ namespace kv {
 
 class server {
 public:
-    /// `host` outlives the server. The clients already served get `grace` to take their answers
-    /// when the server stops.
+    /// `host` outlives the server. The clients get `grace` to take their answers when it stops.
     server(service& host, std::chrono::milliseconds grace)
         : host_(host), grace_(grace), sweeper_(host.data) {}
 
@@ -30,20 +31,22 @@ public:
     weft::coro<> run(weft::net::endpoint address, void (*ready)(const weft::net::endpoint&));
 
 private:
+    class client;
+
     weft::coro<> accept_clients(weft::net::tcp_listener& listener);
-    weft::coro<> serve_client(std::shared_ptr<connection> client);
+    weft::coro<> serve(std::unique_ptr<client> who);
+    void forget_finished();
     weft::coro<> disconnect_idle();
     weft::coro<> stop();
-    weft::coro<> join_clients();
-    void forget_finished();
+    weft::coro<> disconnect_late();
 
     service& host_;
     std::chrono::milliseconds grace_;
     sweeper sweeper_;
-    std::vector<weft::task<>> clients_;  // only run() and what it awaits touch it
+    std::vector<weft::task<>> tasks_;  // one a client; only run() and what it awaits touch it
 
     std::mutex mutex_;
-    std::unordered_set<connection*> connections_;  // guarded by mutex_; those being served
+    std::unordered_set<connection*> connections_;  // guarded by mutex_
 };
 
 }  // namespace kv

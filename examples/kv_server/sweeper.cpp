@@ -5,6 +5,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
+
+#include "end_task.hpp"
 
 namespace kv {
 
@@ -12,8 +15,9 @@ using namespace std::chrono_literals;
 
 void sweeper::start() {
     const std::scoped_lock lock(mutex_);
-    if (is_running_.exchange(true, std::memory_order_relaxed)) return;  // mutex_ orders it
+    if (is_running_.load(std::memory_order_relaxed)) return;  // mutex_ orders it
     task_ = weft::create_task({.name = "sweeper"}, &sweeper::sweep, this);
+    is_running_.store(true, std::memory_order_relaxed);  // mutex_ orders it
 }
 
 // A deadline that was set since the last sweep keeps the task alive: whoever set it saw it running.
@@ -43,12 +47,7 @@ weft::coro<> sweeper::stop() {
         const std::scoped_lock lock(mutex_);
         last = task_;
     }
-    if (!last) co_return;
-    last.cancel("the server stops");
-    try {
-        co_await last;
-    } catch (const weft::cancelled&) {  // as asked
-    }
+    co_await end_task(std::move(last));
 }
 
 }  // namespace kv
