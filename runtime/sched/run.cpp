@@ -41,11 +41,18 @@ void worker::loop() noexcept {
 }
 
 bool worker::step() noexcept {
+    bool after_burst = fork_budget_ == 0;
     fork_budget_ = forks_per_turn;
-    if (++tick_ % look_interval == 0) [[unlikely]] {
+    if (++tick_ % look_interval == 0 || after_burst) [[unlikely]] {
         look_around();
         if (runnable* next = take_injected()) {
             run(next, trace::run_source::injected);
+            return true;
+        }
+    }
+    if (after_burst) [[unlikely]] {
+        if (runnable* next = my_ready_.take_front()) {
+            run(next, trace::run_source::local);
             return true;
         }
     }

@@ -141,7 +141,7 @@ private:
     bool searching_ = false;
     bool batch_ = false;             // waking from timers and descriptors: no run-next slot
     std::uint32_t slot_streak_ = 0;  // runnables taken from the slot in a row
-    std::uint32_t fork_budget_ = 0;
+    std::uint32_t fork_budget_ = 1;  // forked children until other work gets its turn
     std::uint32_t tick_ = 0;
     std::uint64_t next_id_ = 0;
     std::uint64_t end_id_ = 0;

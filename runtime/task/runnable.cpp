@@ -101,6 +101,7 @@ outcome offer_to_operation(runnable& self) noexcept {
 }  // namespace
 
 void runnable::drop_reason() noexcept {
+    if (reason.load(std::memory_order_relaxed) == nullptr) return;  // L3: nobody else is left
     static_cast<void>(
         reason_ref::adopt(reason.exchange(nullptr, std::memory_order_acq_rel)));  // L3
 }
