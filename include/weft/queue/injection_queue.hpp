@@ -28,8 +28,8 @@
 //            stripe for all, so the order is that of the pushes, whoever made them.
 // Progress   A consumer with a ticket waits only for others that are inside try_dequeue().
 // Shutdown   No push may overlap the destructor. Items still inside are the caller's to take.
-// Fact       Explicit producer tokens only, and no bulk enqueue: version 1.0.3 (Debian 12) has a
-//            data race in implicit producers, and exempts its bulk enqueue from TSan.
+// Fact       Explicit producer tokens only: version 1.0.3 (Debian 12) has a data race in implicit
+//            producers. No bulk enqueue: it is exempt from TSan there.
 #pragma once
 
 #include <cstddef>
