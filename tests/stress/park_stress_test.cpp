@@ -40,6 +40,7 @@ struct arena {
     idle_set<env> idle;
     std::vector<std::unique_ptr<parker<env>>> parkers;
     std::vector<std::unique_ptr<deque_type>> sources;
+    std::atomic<std::uint64_t> published{0};
     std::atomic<std::uint64_t> consumed{0};
     std::atomic<bool> stopping{false};
 
@@ -140,9 +141,10 @@ void run_arena(std::size_t workers, std::size_t producers, std::size_t items, bo
             for (std::size_t i = 0; i < items; ++i) {
                 end.push(&data[p][i]);
                 shared.notify();
-                // Waiting until all is consumed sends the workers to sleep before the next item.
-                const bool wait = one_at_a_time || random() % 64 == 0;
-                while (wait && shared.consumed.load(std::memory_order_acquire) < i + 1) {
+                const auto mine = shared.published.fetch_add(1, std::memory_order_relaxed) + 1;
+                // Waiting until as much is consumed sends the workers to sleep in between.
+                const bool wait = one_at_a_time || random() % 8 == 0;
+                while (wait && shared.consumed.load(std::memory_order_acquire) < mine) {
                     std::this_thread::yield();
                 }
             }
