@@ -44,6 +44,7 @@ class Comparison:
 
     def __init__(self, given):
         self.given = given
+        self.load_before = machine.load()  # before the compilers add theirs
         self.contenders = plan.load_contenders()
         self.titles = {name: c.title for name, c in self.contenders.items()}
         self.groups = plan.load_groups()
@@ -86,7 +87,9 @@ class Comparison:
 
     def run(self):
         length = "quick" if self.given.quick else "full"
-        self.header = machine.describe(self.programs.build, self.contenders, length)
+        self.header = machine.describe(
+            self.programs.build, self.contenders, length, self.load_before
+        )
         print(machine.format_header(self.header))
         print("median ± median absolute deviation; ratio to the best in the column\n", flush=True)
         running.raise_descriptor_limit()
@@ -125,7 +128,7 @@ class Comparison:
             print(table.format_verdicts(self.verdicts, self.titles))
         for contender, places in self.missing.items():
             needs = self.contenders[contender].needs
-            print(f"missing: {self.titles[contender]} in {', '.join(places)} (needs {needs})")
+            print(f"missing: {self.titles[contender]} in {', '.join(places)} (not installed or not compiled: needs {needs})")
         for failure in self.failures:
             print(f"FAILED: {failure}")
 

@@ -51,7 +51,11 @@ def _versions(contenders):
     return {c.name: _output(*query, c.package) for c in contenders.values() if c.package}
 
 
-def describe(build, contenders, length):
+def load():
+    return round(os.getloadavg()[0], 2)
+
+
+def describe(build, contenders, length, load_before):
     compiler = _from_cache(build, "CMAKE_CXX_COMPILER")
     return {
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -60,7 +64,7 @@ def describe(build, contenders, length):
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)),
         "kernel": platform.release(),
-        "load_before": round(os.getloadavg()[0], 2),
+        "load_before": load_before,
         "compiler": _output(compiler, "--version").partition("\n")[0] if compiler else "",
         "flags": _from_cache(build, "CMAKE_CXX_FLAGS_RELEASE"),
         "rust": _output("rustc", "--version"),

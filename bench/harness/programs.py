@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright the weft authors
 
-"""Builds the contenders, each by its language's own tool, and says which of them are there."""
+"""Builds the contenders, each by its language's own tool, and says which of them are there.
+
+A contender that does not compile loses the program of an earlier build, so that what runs is always
+what the sources say.
+"""
 
 import os
 import shutil
@@ -48,33 +52,51 @@ class Programs:
         suffixes = {w.sources[c].suffix for w in workloads for c in w.sources if c in contenders}
         with log_path.open("w", encoding="utf-8") as log:
             if suffixes & {".c", ".cpp"} or any(workload.load for workload in workloads):
-                self._compile_c(log)
+                self._compile_c(workloads, log)
             if ".rs" in suffixes:
-                self._compile_rust(log)
+                self._compile_rust(workloads, log)
             if ".go" in suffixes:
                 self._compile_go(workloads, log)
         return log_path
 
-    def _compile_c(self, log):
+    def _forget(self, workloads, suffix):
+        for workload in workloads:
+            for contender, source in workload.sources.items():
+                if source.suffix == suffix:
+                    self.path(workload, contender).unlink(missing_ok=True)
+
+    def _compile_c(self, workloads, log):
         # An existing tree keeps its own settings; configuring it again looks for new contenders.
         is_new = not (self.build / "CMakeCache.txt").exists()
         preset = ["--preset", "release"] if is_new else ["-S", REPOSITORY]
-        if not _run(["cmake", *preset, "-B", self.build], log, cwd=REPOSITORY):
-            return
+        configured = _run(["cmake", *preset, "-B", self.build], log, cwd=REPOSITORY)
+        build = ["cmake", "--build", self.build, "--target"]
         # Ninja's -k 0 goes on after a contender that does not compile.
-        _run(["cmake", "--build", self.build, "--target", "bench_scenario", "--", "-k", "0"], log)
+        if configured and _run([*build, "bench_scenario", "--", "-k", "0"], log):
+            return
+        for workload in workloads:
+            programs = {c: self.path(workload, c) for c, source in workload.sources.items()
+                        if source.suffix in (".c", ".cpp")}
+            if workload.load:
+                programs[workload.load] = self.load_path(workload)
+            for name, program in programs.items():
+                if not configured or not _run([*build, f"bench_{workload.name}_{name}"], log):
+                    program.unlink(missing_ok=True)
 
-    def _compile_rust(self, log):
+    def _compile_rust(self, workloads, log):
         if shutil.which("cargo") is None or not any(RUST_SOURCES.glob("tokio-[0-9]*")):
             log.write("no cargo, or no sources of Tokio\n")
+            self._forget(workloads, ".rs")
             return
         # The lock's format belongs to whichever cargo wrote it, and an older one refuses it.
         (plan.SCENARIO / "Cargo.lock").unlink(missing_ok=True)
         places = {"CARGO_TARGET_DIR": str(self.folder / "rust")}
         command = ["cargo", "build", "--release", "--offline"]
-        _run(command, log, cwd=plan.SCENARIO, env=os.environ | places)
+        if not _run(command, log, cwd=plan.SCENARIO, env=os.environ | places):
+            self._forget(workloads, ".rs")
 
     def _compile_go(self, workloads, log):
+        self._forget(workloads, ".go")
         if shutil.which("go") is None:
             log.write("no go\n")
             return
