@@ -126,6 +126,7 @@ void trace_registry::end_reading() noexcept {
 void trace_registry::take(round_input& input) {
     input = {};
     const std::lock_guard guard(mutex_);
+    if (!reading_) return;
     for (const auto& owner : owners_) {
         if (owner->ring.words == nullptr) continue;
         input.owners.push_back(owner.get());

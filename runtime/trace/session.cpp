@@ -112,14 +112,14 @@ std::error_code start_locked(trace_session& s, const trace::options& how) {
     settings.ring_capacity = ring_capacity(how.ring_bytes);
     settings.monotonic_ticks = how.monotonic_clock || !tick_counter_is_usable();
     settings.failed = recording_failed;
-    std::error_code error =
+    if (std::error_code error = s.reader->start(std::move(file), settings)) return error;
+    const std::error_code error =
         s.emitters.begin(settings.levels, settings.ring_capacity, settings.monotonic_ticks);
-    if (!error) error = s.reader->start(std::move(file), settings);
     if (error) {
-        s.emitters.end_writing();
-        s.emitters.end_reading();
+        s.reader->stop();
         return error;
     }
+    s.reader->go();
     s.active = true;
     static const int registered = std::atexit(stop_at_exit);
     static_cast<void>(registered);
