@@ -120,26 +120,26 @@ TEST_CASE("stress: short-lived threads push and go", "[stress][injection]") {
     CHECK(not_taken_once(all) == 0);
 }
 
-TEST_CASE("stress: a parked worker misses no injected item", "[stress][injection][park]") {
-    env::initialise();
-    constexpr std::size_t workers = 3;
-    constexpr std::size_t foreign = 2;
-    const std::size_t each = weft::test::stress_iterations(5'000);
-    queue_type queue(workers);
-    idle_set<env> idle(workers);
+namespace {
+
+/// Workers that sleep when the queue is empty.
+struct sleepers {
+    static constexpr std::size_t workers = 3;
+    queue_type queue{workers};
+    idle_set<env> idle{workers};
     parker<env> parkers[workers];
-    auto all = parcels(foreign, each);
     std::atomic<std::size_t> taken{0};
     std::atomic<bool> stopping{false};
-    auto notify = [&] {
+
+    void notify() {
         if (auto w = idle.notify_one()) static_cast<void>(parkers[*w].unpark());
-    };
-    auto work = [&](std::size_t w) {
+    }
+    void consume(parcel& item) {
+        ++item.taken;
+        taken.fetch_add(1, std::memory_order_release);
+    }
+    void work(std::size_t w) {
         bool searcher = false;
-        auto consume = [&](parcel& item) {
-            ++item.taken;
-            taken.fetch_add(1, std::memory_order_release);
-        };
         while (!stopping.load(std::memory_order_acquire)) {
             parcel* item = queue.try_pop(w);
             if (item != nullptr) {
@@ -160,26 +160,40 @@ TEST_CASE("stress: a parked worker misses no injected item", "[stress][injection
             searcher = false;
             consume(*item);
         }
-    };
+    }
+};
+
+}  // namespace
+
+TEST_CASE("stress: a parked worker misses no injected item", "[stress][injection][park]") {
+    env::initialise();
+    constexpr std::size_t foreign = 2;
+    const std::size_t each = weft::test::stress_iterations(5'000);
+    auto all = parcels(foreign, each);
+    sleepers shared;
     std::vector<std::thread> threads;
-    for (std::size_t w = 0; w < workers; ++w) threads.emplace_back([&, w] { work(w); });
+    for (std::size_t w = 0; w < sleepers::workers; ++w) {
+        threads.emplace_back([&, w] { shared.work(w); });
+    }
     std::vector<std::thread> producers;
     for (std::size_t p = 0; p < foreign; ++p) {
         producers.emplace_back([&, p] {
             for (std::size_t i = 0; i < each; ++i) {
-                queue.push(all[p][i]);
-                notify();
+                shared.queue.push(all[p][i]);
+                shared.notify();
                 // Both producers wait for both: all workers go to sleep between the rounds.
-                while (taken.load(std::memory_order_acquire) < foreign * i + 1) {
+                while (shared.taken.load(std::memory_order_acquire) < foreign * i + 1) {
                     std::this_thread::yield();
                 }
             }
         });
     }
     for (std::thread& thread : producers) thread.join();
-    while (taken.load(std::memory_order_acquire) < foreign * each) std::this_thread::yield();
-    stopping.store(true, std::memory_order_release);
-    idle.notify_all([&](std::size_t w) { static_cast<void>(parkers[w].unpark()); });
+    while (shared.taken.load(std::memory_order_acquire) < foreign * each) {
+        std::this_thread::yield();
+    }
+    shared.stopping.store(true, std::memory_order_release);
+    shared.idle.notify_all([&](std::size_t w) { static_cast<void>(shared.parkers[w].unpark()); });
     for (std::thread& thread : threads) thread.join();
     CHECK(not_taken_once(all) == 0);
 }

@@ -90,7 +90,7 @@ template <class Env>
 bool parker<Env>::begin_park(state how) noexcept {
     std::uint32_t seen = running;
     if (mutated<Env>(mutation::parker_parks_over_token)) {
-        word_.store(how, std::memory_order_release);  // the planted fault itself
+        word_.store(how, std::memory_order_release);  // I1: the planted fault breaks it
         return true;
     }
     if (word_.compare_exchange_strong(seen, how, std::memory_order_relaxed,  // nothing to publish

@@ -176,8 +176,8 @@ auto work_deque<Env, T>::owner() noexcept -> owner_handle {
 
 template <class Env, class T>
 std::size_t work_deque<Env, T>::size_hint() const noexcept {
-    const index top = top_.load(std::memory_order_acquire);        // hint: before the bottom
-    const index bottom = bottom_.load(std::memory_order_acquire);  // hint: the newest there is
+    const index top = top_.load(std::memory_order_acquire);        // P2: a hint, before the bottom
+    const index bottom = bottom_.load(std::memory_order_acquire);  // P1: a hint, the newest
     return bottom > top ? static_cast<std::size_t>(bottom - top) : 0;
 }
 
@@ -254,7 +254,7 @@ void work_deque<Env, T>::reserve(std::size_t more) {
     const auto needed = static_cast<std::size_t>(bottom - top_known_) + more;
     auto wider = std::make_unique<ring>(needed);
     if (mutated<Env>(mutation::deque_grow_publishes_early)) {
-        ring_.store(wider.get(), std::memory_order_release);  // the planted fault itself
+        ring_.store(wider.get(), std::memory_order_release);  // P4: broken by the planted fault
     }
     wider->copy_from(*newest_, top_known_, bottom);
     wider->keep(std::move(newest_));  // I4
@@ -288,7 +288,7 @@ stolen<T> work_deque<Env, T>::steal() noexcept {
 
 template <class Env, class T>
 stolen<T> work_deque<Env, T>::steal_fifo() noexcept {
-    const index top = top_.load(std::memory_order_acquire);         // before the bottom
+    const index top = top_.load(std::memory_order_acquire);         // P2: before the bottom
     if (bottom_.load(std::memory_order_acquire) <= top) return {};  // P1: the slot
     return claim(top);
 }
@@ -296,7 +296,7 @@ stolen<T> work_deque<Env, T>::steal_fifo() noexcept {
 template <class Env, class T>
 stolen<T> work_deque<Env, T>::steal_half(owner_handle& into) {
     WEFT_DCHECK(into.deque_ != this, "a deque cannot steal from itself");
-    index top = top_.load(std::memory_order_acquire);              // before the bottom
+    index top = top_.load(std::memory_order_acquire);              // P2: before the bottom
     const index bottom = bottom_.load(std::memory_order_acquire);  // P1: the slots
     if (bottom <= top) return {};
     const index half = (bottom - top + 1) / 2;

@@ -256,68 +256,83 @@ TEST_CASE("a timer may be armed again while others are still due", "[wheel]") {
     CHECK(expire(wheel, 20) == std::vector<timer*>{&first});
 }
 
+namespace {
+
+/// Random times, most of them where a wheel may go wrong.
+class random_times {
+public:
+    explicit random_times(std::uint64_t seed) : random_(seed) {}
+
+    std::uint64_t operator()() { return random_(); }
+    std::int64_t below(std::int64_t limit) {
+        return static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(limit));
+    }
+    std::int64_t deadline(std::int64_t now) {
+        const int width = static_cast<int>(random_() % 62);
+        const std::int64_t ahead = std::int64_t{1} << width;
+        const bool near_end = now > timer_wheel::never - 2 * ahead;
+        switch (random_() % 8) {
+            case 0:
+                return now - below(3 * tick);
+            case 1:
+                return now + below(2 * tick);
+            case 2:
+                return random_() % 8 == 0 ? lowest : -below(100);
+            case 3:
+                return random_() % 4 == 0 ? timer_wheel::never : now;
+            case 4:  // a level boundary, one tick around it
+                return near_end ? timer_wheel::never
+                                : (((now >> width) + 1) << width) + (below(3) - 1) * tick;
+            default:
+                return near_end ? timer_wheel::never : now + below(ahead + 1);
+        }
+    }
+    /// A time not before `now`; `next` and `exact` are the wheel's and the true next deadline.
+    std::int64_t later(std::int64_t now, std::int64_t next, std::int64_t exact) {
+        switch (random_() % 4) {
+            case 0:
+                return std::max(now, std::min(next, now + 1000 * tick));
+            case 1:
+                return std::max(now, std::max(exact, now) - below(2));
+            case 2:
+                return now + below(tick);
+            default:
+                return now + (now < timer_wheel::never / 2
+                                  ? below(std::int64_t{1} << (random_() % 60))
+                                  : 0);
+        }
+    }
+
+private:
+    std::mt19937_64 random_;
+};
+
+}  // namespace
+
 TEST_CASE("the wheel agrees with a sorted list under random use", "[wheel][B33]") {
-    std::mt19937_64 random(weft::test::seed());
-    auto below = [&](std::uint64_t limit) { return static_cast<std::int64_t>(random() % limit); };
+    random_times random(weft::test::seed());
     for (int round = 0; round < 40; ++round) {
-        std::int64_t now = round % 4 == 0 ? 0 : below(std::uint64_t{1} << (20 + random() % 40));
+        std::int64_t now = round % 4 == 0 ? 0 : random.below(std::int64_t{1} << (20 + round));
         timer_wheel wheel(now);
         oracle expected;
         std::vector<timer> timers(150);
-        auto deadline = [&]() -> std::int64_t {
-            const int width = static_cast<int>(random() % 62);
-            const std::int64_t ahead = std::int64_t{1} << width;
-            switch (random() % 8) {
-                case 0:
-                    return now - below(static_cast<std::uint64_t>(3 * tick));
-                case 1:
-                    return now + below(static_cast<std::uint64_t>(2 * tick));
-                case 2:
-                    return random() % 8 == 0 ? lowest : -below(100);
-                case 3:
-                    return random() % 4 == 0 ? timer_wheel::never : now;
-                case 4:  // a level boundary, one tick around it
-                    return ((now >> width) << width) > timer_wheel::never - 2 * ahead
-                               ? timer_wheel::never
-                               : (((now >> width) + 1) << width) + (below(3) - 1) * tick;
-                default:
-                    return now > timer_wheel::never - ahead
-                               ? timer_wheel::never
-                               : now + below(static_cast<std::uint64_t>(ahead) + 1);
-            }
-        };
         for (int step = 0; step < 2000; ++step) {
             timer& one = timers[random() % timers.size()];
             if (one.is_armed() && random() % 3 != 0) {
                 expected.remove(one);
                 REQUIRE(wheel.remove(one));
             } else if (!one.is_armed()) {
-                const std::int64_t at = deadline();
+                const std::int64_t at = random.deadline(now);
                 expected.insert(one, at);
                 wheel.insert(one, at);
             }
             REQUIRE(wheel.size() == expected.size());
             REQUIRE(wheel.next_deadline() <= expected.next());  // never late
             if (random() % 4 != 0) continue;
-            switch (random() % 4) {
-                case 0:
-                    now = std::max(now, std::min(wheel.next_deadline(), now + 1000 * tick));
-                    break;
-                case 1:
-                    now = std::max(now, std::max(expected.next(), now) - below(2));
-                    break;
-                case 2:
-                    now += below(static_cast<std::uint64_t>(tick));
-                    break;
-                default:
-                    if (now < timer_wheel::never / 2) {
-                        now += below(std::uint64_t{1} << (random() % 60));
-                    }
-            }
+            now = random.later(now, wheel.next_deadline(), expected.next());
             now = std::min(now, timer_wheel::never - 4000 * tick);
             REQUIRE(expire(wheel, now) == expected.expire(now));
-            // No storm: after expire() at `now` the next deadline is after it.
-            REQUIRE(wheel.next_deadline() > now);
+            REQUIRE(wheel.next_deadline() > now);  // no storm of wake-ups
         }
         REQUIRE(expire(wheel, timer_wheel::never) == expected.expire(timer_wheel::never));
         REQUIRE(wheel.is_empty());
