@@ -2,16 +2,13 @@
 // Copyright the weft authors
 
 // The lifecycle word under the model checker: wake, cancel, cancel, suspend, resume and finish in
-// every order. The harness is what runnable.cpp makes of the word: operations live in the frame and
-// die at the resumption, a completer and the cancellers race for the operation in the structure
-// that holds it, whoever is told to enqueues. Checked: one resumption for each suspension, none
-// without its reason, no accepted request without a delivery after it, no touch of a dead frame.
+// every order; engine/modelled_task.hpp is the task around it. Checked: one resumption for each
+// suspension, none without its reason, no accepted request without a delivery after it, no touch of
+// a dead frame.
 #include "weft/task/lifecycle.hpp"
 
-#include <memory>
-#include <vector>
-
 #include "engine/cases.hpp"
+#include "engine/modelled_task.hpp"
 #include "support/catch.hpp"
 
 namespace weft::model {
@@ -19,191 +16,10 @@ namespace weft::model {
 namespace {
 
 using env = mutable_environment;
-using life = weft::detail::lifecycle<env>;
-using outcome = life::cancel_outcome;
+using life = task_life;
 
 constexpr auto acquire = std::memory_order_acquire;
 constexpr auto release = std::memory_order_release;
-constexpr auto acq_rel = std::memory_order_acq_rel;
-constexpr auto forever = std::chrono::steady_clock::time_point::max();
-
-class modelled_task;
-
-/// Lives in the frame of the task that waits.
-struct frame_operation {
-    frame_operation(modelled_task* waiter, modelled_task* awaited)
-        : waiting(waiter), child(awaited) {}
-    env::cell<int> result{0};         // written by the completer
-    env::cell<bool> unlinked{false};  // written by the canceller that took the operation out
-    env::cell<modelled_task*> waiting;
-    env::cell<modelled_task*> child;  // null for a leaf
-};
-
-/// The structure that will complete an operation, with room for one: a timer, a lock, a task's end.
-struct completion {
-    static frame_operation* completed() { return reinterpret_cast<frame_operation*>(8); }
-
-    /// Owner. False: it is complete already.
-    bool add(frame_operation* op) {
-        frame_operation* none = nullptr;
-        return waiter.compare_exchange_strong(none, op, acq_rel, acquire);
-    }
-    bool remove(frame_operation* op) {
-        return waiter.compare_exchange_strong(op, nullptr, acq_rel, acquire);
-    }
-    bool holds(frame_operation* op) { return waiter.load(acquire) == op; }
-
-    env::atomic<frame_operation*> waiter{nullptr};
-};
-
-class modelled_task {
-public:
-    modelled_task(scenario& s, const char* name) { s.name(*this, name); }
-
-    // Owner.
-    /// Waits on `on`, or on the end of `child`. True: a cancellation is delivered.
-    bool suspend(completion& on, modelled_task* child = nullptr) {
-        auto op = std::make_unique<frame_operation>(this, child);
-        is_added_ = false;
-        operation_.store(op.get());
-        where_.store(&on);
-        if (on.add(op.get()) && commit(*op)) wait_in_queue();
-        bool was_unlinked = op->unlinked.load();
-        if (!was_unlinked) {
-            require(!on.holds(op.get()), "resumed although nothing happened");
-            require(!is_added_ || op->result.load() == 1, "the result is visible");
-        }
-        bool is_cancelled = word_.take_requests() || was_unlinked;
-        if (is_cancelled) {
-            ++deliveries_;
-            require(accepted_ > 0, "cancelled for a reason");
-        }
-        require(enqueued_ == 0, "enqueued once for each suspension");
-        return is_cancelled;
-    }
-    void finish() {
-        if (!word_.finish(true)) {
-            ended_cancelled_ = true;  // the value is dropped: that answers every request
-            require(word_.finish(false), "an end that heeds no request cannot fail");
-        }
-        require(word_.is_done(), "done");
-        complete(ended_);
-    }
-    completion& ended() { return ended_; }
-
-    // Completer.
-    /// Completes what waits on `on`, now or later; touches nothing of it after the wake.
-    static void complete(completion& on) {
-        frame_operation* op = on.waiter.exchange(completion::completed(), acq_rel);
-        if (op == nullptr) return;
-        op->result.store(1);
-        modelled_task& waiting = *op->waiting.load();
-        if (waiting.word_.wake() == life::wake_duty::enqueue) waiting.enqueue();
-    }
-
-    // Canceller.
-    /// False: refused. `epoch` is what withdraw() wants.
-    bool cancel(std::uint32_t* epoch = nullptr) {
-        int answered = deliveries_ + forwarded_;
-        ++accepted_;  // before it is: a delivery may come before request() returns
-        auto [duty, when] = word_.request();
-        if (epoch != nullptr) *epoch = when;
-        if (duty == life::cancel_duty::refused) {
-            --accepted_;
-            return false;
-        }
-        if (epoch == nullptr) unanswered_.push_back(answered);  // a scope's own may be withdrawn
-        if (duty == life::cancel_duty::handle_operation) settle();
-        return true;
-    }
-
-    void expect_all_answered() {
-        for (int before : unanswered_) {
-            bool is_answered = deliveries_ + forwarded_ > before || ended_cancelled_;
-            require(is_answered, "an accepted request is lost");
-        }
-        require(queued_.load(acquire) == 0, "no resumption is left over");
-    }
-    /// Owner: a scope takes its own request back.
-    std::uint32_t withdraw(std::uint32_t epoch) { return word_.withdraw(epoch); }
-    [[nodiscard]] bool has_ended_cancelled() const { return ended_cancelled_; }
-    [[nodiscard]] std::uint32_t cancelling() const { return word_.cancelling(); }
-    [[nodiscard]] int deliveries() const { return deliveries_; }
-
-private:
-    /// What commit_suspend() does. True: suspended.
-    bool commit(frame_operation& op) {
-        is_added_ = true;
-        for (bool heed_cancel = true;;) {
-            switch (word_.try_suspend(heed_cancel)) {
-                case life::suspension::suspended:
-                    return true;
-                case life::suspension::woken:
-                    return false;
-                case life::suspension::cancel_pending:
-                    break;
-            }
-            switch (ask(op)) {
-                case outcome::unlinked:
-                    return false;
-                case outcome::forwarded:
-                    word_.hand_over_requests();
-                    break;
-                case outcome::lost:
-                    heed_cancel = false;
-                    break;
-            }
-        }
-    }
-
-    /// What an operation answers to a canceller.
-    outcome ask(frame_operation& op) {
-        if (modelled_task* child = op.child.load()) {
-            if (!child->cancel()) return outcome::lost;
-            ++forwarded_;
-            return outcome::forwarded;
-        }
-        if (!where_.load()->remove(&op)) return outcome::lost;
-        op.unlinked.store(true);
-        return outcome::unlinked;
-    }
-
-    void settle() {
-        for (;;) {
-            switch (word_.release(ask(*operation_.load()))) {
-                case life::release_duty::handle_again:
-                    continue;
-                case life::release_duty::enqueue:
-                    enqueue();
-                    return;
-                case life::release_duty::none:
-                    return;
-            }
-        }
-    }
-
-    void enqueue() {
-        require(++enqueued_ == 1, "enqueued once for each suspension");
-        queued_.fetch_add(1, release);
-        env::futex_wake(queued_, 1);
-    }
-    void wait_in_queue() {
-        while (queued_.load(acquire) == 0) env::futex_wait(queued_, 0, forever);
-        require(queued_.exchange(0, acquire) == 1, "queued once");
-        --enqueued_;
-    }
-
-    life word_;
-    env::cell<frame_operation*> operation_{nullptr};
-    env::cell<completion*> where_{nullptr};
-    env::atomic<std::uint32_t> queued_{0};
-    completion ended_;
-
-    // Bookkeeping of the test.
-    bool is_added_ = false, ended_cancelled_ = false;
-    int enqueued_ = 0, accepted_ = 0, deliveries_ = 0, forwarded_ = 0;
-    std::vector<int> unanswered_;
-};
 
 const registered_case early_wake({
     .structure = "lifecycle",
