@@ -19,6 +19,10 @@ time_point deadline_after(nanoseconds delay) noexcept {
     return delay <= nanoseconds::zero() ? time_point::min() : now + delay;
 }
 
+time_point deadline_at(time_point when) noexcept {
+    return when <= real_environment::now() ? time_point::min() : when;
+}
+
 bool sleep_operation::begin(runnable& self, std::coroutine_handle<> caller) noexcept {
     self_ = &self;
     self.resume_point = caller;

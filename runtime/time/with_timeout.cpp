@@ -10,13 +10,18 @@ namespace weft::detail {
 void timeout_scope::enter(runnable& self) noexcept {
     self_ = &self;
     baseline_ = self.lifecycle.cancelling();
-    if (until_ != time_point::max()) self.worker->arm(*this, until_);
+    if (until_ == time_point::min())
+        on_fire(*this);  // the request waits for the body's first suspension
+    else if (until_ != time_point::max())
+        self.worker->arm(*this, until_);
 }
 
 bool timeout_scope::leave() noexcept {
-    if (port == nullptr || port->disarm(*this)) return false;
-    while (!fired_.load(std::memory_order_acquire)) {  // W2
-        std::this_thread::yield();  // W1: a few instructions of the wheel's thread are left
+    if (!fired_.load(std::memory_order_acquire)) {  // W2
+        if (port == nullptr || port->disarm(*this)) return false;
+        while (!fired_.load(std::memory_order_acquire)) {  // W2
+            std::this_thread::yield();  // W1: a few instructions of the wheel's thread are left
+        }
     }
     return self_->lifecycle.withdraw(epoch_) <= baseline_;
 }

@@ -15,8 +15,10 @@ namespace weft {
 
 namespace detail {
 
-/// A deadline far enough away to mean "never": no arithmetic on it overflows.
+/// When `delay` has passed: time_point::min() if it has already, time_point::max() for "never".
 [[nodiscard]] time_point deadline_after(nanoseconds delay) noexcept;
+/// `when`, or time_point::min() if that has passed.
+[[nodiscard]] time_point deadline_at(time_point when) noexcept;
 
 template <class Rep, class Period>
 [[nodiscard]] nanoseconds to_nanoseconds(std::chrono::duration<Rep, Period> delay);

@@ -94,7 +94,7 @@ template <class T, class Rep, class Period>
 template <class T>
 [[nodiscard]] detail::timeout_awaiter<T> with_timeout_at(
     std::chrono::steady_clock::time_point deadline, coro<T> body) {
-    return detail::timeout_awaiter<T>{deadline, std::move(body)};
+    return detail::timeout_awaiter<T>{detail::deadline_at(deadline), std::move(body)};
 }
 
 }  // namespace weft
