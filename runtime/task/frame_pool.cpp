@@ -6,7 +6,7 @@
 // lock. Fresh blocks are cut from chunks, which live as long as the process.
 //
 // Protocol: frame depot                                       checked by: tests/unit/task, TSan
-// Fields     depot batches, chunks, retired counts → mutex · a thread's lists → that thread
+// Fields     depot batches, chunks, retired counts → mutex · a thread's lists, limit → that thread
 //            live → written by its thread, read by live_blocks
 // Edges      D1 the depot's mutex: what a thread wrote to a block before it gave the batch is
 //               visible to the one that takes it
@@ -20,7 +20,6 @@
 #include <cstdlib>
 #include <mutex>
 #include <new>
-#include <utility>
 #include <vector>
 
 #include "weft/base/check.hpp"
@@ -66,7 +65,8 @@ struct thread_cache {
     };
     std::array<list, classes> lists{};
     real_environment::atomic<std::int64_t> live{0};
-    bool registered = false;
+    std::uint32_t limit =
+        0;  // blocks that a list may hold; 0 before the thread is known, and after
     bool ended = false;
 };
 
@@ -155,44 +155,55 @@ std::int64_t frame_depot::live() noexcept {
 constinit thread_local thread_cache cache;
 
 struct cache_guard {
-    cache_guard() { depot().enter(cache); }
+    cache_guard() {
+        depot().enter(cache);
+        cache.limit = 2 * batch_blocks;
+    }
     cache_guard(const cache_guard&) = delete;
     cache_guard& operator=(const cache_guard&) = delete;
     ~cache_guard() {
         cache.ended = true;
+        cache.limit = 0;
         depot().leave(cache);
     }
 };
 
-[[gnu::noinline]] void register_thread(thread_cache& mine) {
-    mine.registered = true;
-    static thread_local cache_guard guard;
-    static_cast<void>(guard);
+/// False once the thread's caches are gone.
+bool is_known(const thread_cache& mine) {
+    if (mine.limit == 0 && !mine.ended) {
+        static thread_local cache_guard guard;
+        static_cast<void>(guard);
+    }
+    return !mine.ended;
 }
 
 void count_live(thread_cache& mine, std::int64_t change) noexcept {
-    if (!mine.registered) [[unlikely]]
-        register_thread(mine);
-    if (mine.ended) [[unlikely]]
-        return depot().count_late(change);
     std::int64_t now = mine.live.load(std::memory_order_relaxed) + change;  // D2: own word
     mine.live.store(now, std::memory_order_relaxed);                        // D2
 }
 
-[[gnu::noinline]] void* allocate_slowly(thread_cache& mine, std::size_t index) {
-    thread_cache::list batch = depot().take(index);
-    free_node* block = batch.first;
-    if (mine.ended) {
-        depot().give(index, block->next);
+[[gnu::noinline]] void* allocate_slowly(thread_cache& mine, std::size_t size) {
+    bool known = is_known(mine);
+    void* block = nullptr;
+    if (!pooling || size > largest) {
+        block = ::operator new(size, alignment_of(size));
     } else {
-        mine.lists[index] = {block->next, batch.count - 1};
+        std::size_t index = class_of(size);
+        thread_cache::list batch = depot().take(index);
+        block = batch.first;
+        if (known)
+            mine.lists[index] = {batch.first->next, batch.count - 1};
+        else
+            depot().give(index, batch.first->next);
     }
-    count_live(mine, 1);
+    if (known)
+        count_live(mine, 1);
+    else
+        depot().count_late(1);
     return block;
 }
 
-[[gnu::noinline]] void give_batch(thread_cache& mine, std::size_t index) noexcept {
-    thread_cache::list& list = mine.lists[index];
+void give_batch(thread_cache::list& list, std::size_t index) noexcept {
     free_node* last = list.first;
     for (std::uint32_t i = 1; i < batch_blocks; ++i) last = last->next;
     free_node* rest = last->next;
@@ -201,22 +212,35 @@ void count_live(thread_cache& mine, std::int64_t change) noexcept {
     list = {rest, list.count - batch_blocks};
 }
 
+[[gnu::noinline]] void free_slowly(thread_cache& mine, void* block, std::size_t size) noexcept {
+    bool known = is_known(mine);
+    if (known)
+        count_live(mine, -1);
+    else
+        depot().count_late(-1);
+    if (!pooling || size > largest) {
+        ::operator delete(block, size, alignment_of(size));
+        return;
+    }
+    std::size_t index = class_of(size);
+    if (!known) return depot().give(index, new (block) free_node{nullptr, nullptr});
+    thread_cache::list& list = mine.lists[index];
+    list.first = new (block) free_node{list.first, nullptr};
+    if (++list.count >= mine.limit) give_batch(list, index);
+}
+
 }  // namespace
 
 // Not inlined, not even across objects: a coroutine must not keep the address of this thread's
 // cache over a suspension, after which it may run on another thread.
 [[gnu::noinline]] void* allocate_block(std::size_t size) {
     thread_cache& mine = cache;
-    if (!pooling || size > largest) {
-        void* block = ::operator new(size, alignment_of(size));
-        count_live(mine, 1);
-        return block;
-    }
-    std::size_t index = class_of(size);
-    thread_cache::list& list = mine.lists[index];
+    if (!pooling || size > largest) [[unlikely]]
+        return allocate_slowly(mine, size);
+    thread_cache::list& list = mine.lists[class_of(size)];
     free_node* block = list.first;
     if (block == nullptr) [[unlikely]]
-        return allocate_slowly(mine, index);
+        return allocate_slowly(mine, size);
     list.first = block->next;
     --list.count;
     count_live(mine, 1);
@@ -225,21 +249,14 @@ void count_live(thread_cache& mine, std::int64_t change) noexcept {
 
 [[gnu::noinline]] void free_block(void* block, std::size_t size) noexcept {
     thread_cache& mine = cache;
-    count_live(mine, -1);
-    if (!pooling || size > largest) {
-        ::operator delete(block, size, alignment_of(size));
-        return;
-    }
-    std::size_t index = class_of(size);
-    thread_cache::list& list = mine.lists[index];
+    if (!pooling || size > largest) [[unlikely]]
+        return free_slowly(mine, block, size);
+    thread_cache::list& list = mine.lists[class_of(size)];
+    if (list.count + 1 >= mine.limit) [[unlikely]]
+        return free_slowly(mine, block, size);
     list.first = new (block) free_node{list.first, nullptr};
     ++list.count;
-    if (list.count == 2 * batch_blocks) [[unlikely]]
-        give_batch(mine, index);
-    if (mine.ended) [[unlikely]] {
-        depot().give(index, std::exchange(list.first, nullptr));
-        list.count = 0;
-    }
+    count_live(mine, -1);
 }
 
 std::int64_t live_blocks() noexcept { return depot().live(); }

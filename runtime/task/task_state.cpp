@@ -165,7 +165,10 @@ bool task_state::claim_observation() noexcept {
 }
 
 void task_state::drop() noexcept {
-    if (references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;  // T1
+    // The last holder is alone, so it need not count down: it only needs the others' edges.
+    bool last = references_.load(std::memory_order_acquire) == 1 ||        // T1
+                references_.fetch_sub(1, std::memory_order_acq_rel) == 1;  // T1
+    if (!last) return;
     report_if_unobserved();
     dispose_(*this);
 }
