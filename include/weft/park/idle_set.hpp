@@ -13,6 +13,10 @@
 //            announce_idle → re-scan every source by really trying to take
 //              found one → retract_idle → retracted: run it after wake(notify_one())
 //                                       → claimed: clear_token(); it counts as a searcher: as above
+//              saw one, took none → retract_idle → retracted: begin_search() before it takes
+//              anything
+//                                   (denied: others search, and the last of them looks again)
+//                                               → claimed: clear_token(); it counts as a searcher
 //              nothing → park → retract_idle → retracted: deadline, event or spurious
 //                                            → claimed: it counts as a searcher, search
 // Producer   publish the item → wake(notify_one());  wake(w): parkers[w].unpark()
@@ -40,7 +44,8 @@
 //            Worker W, who re-scanned before B published, is now idle. A uncounts, and must look
 //            again: it sees W's bit, or (P2) W's re-scan comes after B's publication.
 //            Re-scan luck: W re-scans as the last searcher and finds one of two items whose
-//            producers both saw it searching. So whoever takes from a re-scan notifies.
+//            producers both saw it searching. So whoever takes from a re-scan notifies, and whoever
+//            only saw something there is a searcher again, before it takes that or anything else.
 // Progress   Claim: while an item is visible and a worker idle, someone is searching, re-scanning,
 //            about to notify, or notified. Take the item's notify_one. It claimed somebody: who
 //            searches. Or it saw no bit: all workers are awake, and the next to announce re-scans
@@ -68,7 +73,7 @@ namespace weft::detail {
 
 /// How a worker came back from being idle, and what it now owes.
 enum class retract_result : std::uint8_t {
-    retracted,  ///< by itself: no searcher; notifies if it took an item in the re-scan
+    retracted,  ///< by itself, no searcher: what it owes after a re-scan is above
     claimed,    ///< a notifier chose it: a searcher; clears its token, ends with finish_search_*
 };
 
