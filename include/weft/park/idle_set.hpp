@@ -13,10 +13,9 @@
 //            announce_idle → re-scan every source by really trying to take
 //              found one → retract_idle → retracted: run it after wake(notify_one())
 //                                       → claimed: clear_token(); it counts as a searcher: as above
-//              saw one, took none → retract_idle → retracted: begin_search() before it takes
-//              anything
-//                                   (denied: others search, and the last of them looks again)
-//                                               → claimed: clear_token(); it counts as a searcher
+//              saw one, took none → retract_idle → claimed: as above
+//                → retracted: begin_search() before it takes anything; where that is denied others
+//                             search, and the last of them looks again
 //              nothing → park → retract_idle → retracted: deadline, event or spurious
 //                                            → claimed: it counts as a searcher, search
 // Producer   publish the item → wake(notify_one());  wake(w): parkers[w].unpark()
