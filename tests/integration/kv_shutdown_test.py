@@ -16,7 +16,7 @@ import tempfile
 import threading
 import unittest
 
-from kv_support import Client, Closed, KvServer, request
+from kv_support import Client, Closed, KvServer, request, sanitizer
 
 
 class Counter(threading.Thread):
@@ -73,9 +73,11 @@ def shut_down_under_load(depths, workers, enough):
                 status = server.terminate()
                 for client in clients:
                     client.join()
-        return status, clients, read_dump(dump)
+        return status, clients, read_dump(dump) if status == 0 else {}
 
 
+@unittest.skipIf(sanitizer() == "thread",
+                 "ThreadSanitizer defers a signal while its thread waits in the kernel")
 class KvShutdownTest(unittest.TestCase):
     def check(self, depths, workers, enough=2000):
         status, clients, data = shut_down_under_load(depths, workers, enough)

@@ -24,6 +24,15 @@ def kv_server_path():
     return str(pathlib.Path(build) / "examples" / "kv_server" / "kv_server")
 
 
+def sanitizer():
+    """What the server under test was instrumented with: "thread", "address" or None."""
+    code = pathlib.Path(kv_server_path()).read_bytes()
+    for name, mark in (("thread", b"__tsan_init"), ("address", b"__asan_init")):
+        if mark in code:
+            return name
+    return None
+
+
 class KvServer:
     """A kv server on a port that the system picks. A context manager: leaving it kills the server."""
 
