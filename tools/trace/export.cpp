@@ -51,9 +51,9 @@ public:
                                  e.name.empty() ? "thread " + std::to_string(e.thread) : e.name);
         }
         history_.walk();
-        for (const auto& [task, lane] : lanes_) {
-            writer_.end(lane.track, history_.last());
-            writer_.end(lane.track, history_.last());
+        for (const auto& [task, open] : lanes_) {
+            writer_.end(open.track, history_.last());
+            writer_.end(open.track, history_.last());
         }
         return writer_.packets();
     }
