@@ -8,6 +8,7 @@
 namespace weft::detail {
 
 runnable* join_scope::next_to_cancel() noexcept {
+    if (next_asked_ == 0) claims_.fetch_or(children_asked, std::memory_order_relaxed);  // no edge
     if (next_asked_ < children_.size()) return &children_[next_asked_++];
     next_asked_ = 0;
     return nullptr;
@@ -48,9 +49,11 @@ void join_scope::end() {
 void join_scope::child_failed(const fork_node& child, const std::exception_ptr& error) noexcept {
     bool cancellation = is_cancellation(error);
     auto mine = static_cast<unsigned char>(cancellation ? cancellation_claimed : error_claimed);
-    unsigned char before = claims_.fetch_or(mine, std::memory_order_relaxed);  // J3 publishes
+    unsigned char before = claims_.fetch_or(static_cast<unsigned char>(mine | children_asked),
+                                            std::memory_order_relaxed);  // J3 publishes
     if ((before & mine) == 0) (cancellation ? cancellation_ : error_) = error;
-    if (before != 0) return;  // the siblings were cancelled by the first failure
+    // Asked by the first failure or by the parent: a second time would interrupt their clean-up.
+    if ((before & children_asked) != 0) return;
     reason_ref why = make_reason("a sibling failed", std::source_location::current());
     for (fork_node& sibling : children_) {
         if (&sibling != &child) request_cancel(sibling, why);

@@ -7,7 +7,8 @@
 //
 // Protocol: join                                  checked by: tests/stress/when_all_stress_test.cpp
 // Roles      parent's worker · the workers that run children · a canceller of the parent
-// Words      remaining: children not done · claims: who may write error_ and cancellation_
+// Words      remaining: children not done · claims: who may write error_ and cancellation_,
+//            and whether the children were asked to stop
 // Invariants J1 the parent is woken by whoever takes `remaining` to zero, once.
 //            J2 nodes and frames stay in place until then; a canceller walks them while it holds
 //               the parent's busy bit, which keeps the parent from resuming.
@@ -76,7 +77,7 @@ private:
     /// Counts a child as done; the last one gets the parent's coroutine to run, the others null.
     std::coroutine_handle<> child_done(worker_port& worker) noexcept;
 
-    enum claim : unsigned char { error_claimed = 1, cancellation_claimed = 2 };
+    enum claim : unsigned char { error_claimed = 1, cancellation_claimed = 2, children_asked = 4 };
     runnable* parent_ = nullptr;
     std::span<fork_node> children_;
     std::size_t next_asked_ = 0;  // canceller-confined
@@ -104,9 +105,10 @@ public:
     std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> caller) noexcept {
         runnable& parent = caller.promise().current();
         join_scope& scope = *this;
+        [[maybe_unused]] fork_node* next = nodes();
         std::apply(
-            [&, i = std::size_t{0}](coro<Ts>&... child) mutable noexcept {
-                (std::construct_at(nodes() + i++, scope, parent, child), ...);
+            [&](coro<Ts>&... child) noexcept {
+                (std::construct_at(next++, scope, parent, child), ...);
             },
             coros_);
         begun_ = true;
@@ -186,7 +188,8 @@ private:
 /// child has ended; gives their values in argument order (std::monostate for void). The first
 /// exception cancels the others, is thrown once all have ended, and wins over a cancellation; later
 /// ones are dropped. Cancelling the task cancels each child; the await then throws `cancelled` even
-/// if every child declined. The children may run on other workers and in any order.
+/// if every child declined. A child's failure stops the others only if nothing else has yet: their
+/// clean-up is not interrupted. The children may run on other workers and in any order.
 template <class... Ts>
 [[nodiscard]] detail::when_all_pack<Ts...> when_all(coro<Ts>... children) {
     return detail::when_all_pack<Ts...>{std::move(children)...};

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+#include "weft/combine/gather.hpp"
+
+#include <memory>
+#include <stdexcept>
+
+#include "support/catch.hpp"
+#include "support/runtime_case.hpp"
+#include "support/runtime_checklist.hpp"
+
+using namespace weft;
+using namespace weft::test;
+
+namespace {
+
+coro<> gathers_a_pack(gate& g) { co_await gather(pass(g), pass(g)); }
+
+coro<> gathers_a_range(gate& g) {
+    std::vector<coro<>> children;
+    for (int i = 0; i < 3; ++i) children.push_back(pass(g));
+    co_await gather(std::move(children));
+}
+
+coro<> gathers_tasks(gate& g) {
+    task<> first = create_task(pass(g));
+    task<> second = create_task(pass(g));
+    co_await gather(first, second, first);
+}
+
+coro<> settles(gate& g) {
+    auto [a, b] = co_await gather_settled(pass(g), pass(g));
+    if (!a.has_value()) std::rethrow_exception(a.error());
+}
+
+coro<> child_of_a_cancelled_gather(event_log& log, gate& started, std::chrono::nanoseconds time) {
+    started.open();
+    std::exception_ptr stop;
+    try {
+        co_await sleep(far);
+    } catch (const cancelled&) {
+        stop = std::current_exception();
+    }
+    co_await sleep(time);
+    log.add("ended");
+    std::rethrow_exception(stop);
+}
+
+coro<> gathers_unequal(event_log& log, gate& s1, gate& s2, bool settled) {
+    task<> quick = create_task(child_of_a_cancelled_gather(log, s1, unit()));
+    task<> slow = create_task(child_of_a_cancelled_gather(log, s2, 3 * unit()));
+    if (settled)
+        co_await gather_settled(quick, slow);
+    else
+        co_await gather(quick, slow);
+}
+
+/// Plain gather ends with the first child that was stopped, the settling one with the last.
+coro<> cancelled_gather_ends(bool settled) {
+    event_log log;
+    gate s1, s2;
+    task<> t = create_task(gathers_unequal(log, s1, s2, settled));
+    co_await s1;
+    co_await s2;
+    stopwatch watch;
+    t.cancel();
+    co_await ended(t);
+    CHECK(t.cancelled());
+    CHECK(log.lines().size() == (settled ? 2u : 1u));
+    CHECK(watch.elapsed() >= (settled ? 3 : 1) * unit());
+    while (all_tasks().size() > 1) co_await yield();
+}
+
+coro<int> fails_now() {
+    throw std::runtime_error("now");
+    co_return 0;
+}
+
+coro<int> five() { co_return 5; }
+
+coro<> gathers_what_is_done() {
+    task<int> a = create_task(five());
+    task<int> b = create_task(fails_now());
+    co_await ended(a);
+    co_await ended(b);
+    auto [x, y] = co_await gather(a, a);
+    CHECK(x + y == 10);
+    std::string what;
+    try {
+        co_await gather(a, b);
+    } catch (const std::runtime_error& e) {
+        what = e.what();
+    }
+    CHECK(what == "now");
+    auto [ra, rb] = co_await gather_settled(a, b);
+    CHECK(*ra == 5);
+    CHECK(text_of(rb.error()) == "now");
+}
+
+coro<std::unique_ptr<int>> moves_only() { co_return std::make_unique<int>(4); }
+
+coro<> moves_values_out() {
+    auto [a, b] = co_await gather(moves_only(), moves_only());
+    CHECK(*a + *b == 8);
+    auto [c] = co_await gather_settled(moves_only());
+    CHECK(**c == 4);
+    std::vector<coro<bool>> flags;
+    std::vector<bool> none = co_await gather(std::move(flags));
+    CHECK(none.empty());
+}
+
+}  // namespace
+
+TEST_CASE("gather passes the checklist of waiting") {
+    waiting_function wait = GENERATE(&gathers_a_pack, &gathers_a_range, &gathers_tasks, &settles);
+    check_waiting(wait);
+}
+
+TEST_CASE("a cancelled gather ends with its first stopped child, a settling one with its last") {
+    bool settled = GENERATE(false, true);
+    on_workers(multi, [settled](unsigned workers) {
+        run(cancelled_gather_ends(settled), {.workers = workers});
+    });
+}
+
+TEST_CASE("gather of tasks that are done") {
+    on_workers(multi, [](unsigned workers) { run(gathers_what_is_done(), {.workers = workers}); });
+}
+
+TEST_CASE("gather moves the values of coroutines") {
+    on_workers(multi, [](unsigned workers) { run(moves_values_out(), {.workers = workers}); });
+}
