@@ -47,27 +47,55 @@ void settle_leaf(runnable& target) noexcept {
     }
 }
 
-/// Walks down through forwarding operations with an explicit stack of the busy runnables, which
-/// is threaded through their operations: the depth of a chain of tasks is not bounded.
-void walk(runnable& root, const reason_ref& why) noexcept {
+forwarding_operation& forwarding(const runnable& waiting) noexcept {
+    return *static_cast<forwarding_operation*>(waiting.operation);
+}
+
+bool is_on_the_way(const runnable& wanted, const runnable* top) noexcept {
+    while (top != nullptr && top != &wanted) top = forwarding(*top).walk_up;
+    return top != nullptr;
+}
+
+/// Asks the next child of `top`. Returns the runnable to go on with: `top`, or the child if it
+/// waits on others in turn. `broken` gets the outcome of an operation that closed a circle of tasks
+/// that await each other: only taking it out can ever end them.
+runnable* ask_next(runnable* top, runnable& child, const reason_ref& why,
+                   outcome& broken) noexcept {
+    life::ticket answer = ask(child, why);
+    bool circle = answer.duty == duty::recorded && is_on_the_way(child, top);
+    if (circle) {
+        child.lifecycle.withdraw(answer.epoch);
+        broken = top->operation->unlink();
+    }
+    forwarding(*top).note_answer(answer.duty != duty::refused && !circle);
+    if (answer.duty != duty::handle_operation) return top;
+    if (!child.operation->is_forwarding()) {
+        settle_leaf(child);
+        return top;
+    }
+    forwarding(child).walk_up = top;
+    return &child;
+}
+
+/// Hands a request to all that `root`, which is kept from resuming, waits on; returns what became
+/// of its operation. Walks down through forwarding operations with an explicit stack of the busy
+/// runnables, which is threaded through their operations: the depth of a chain of tasks is not
+/// bounded.
+outcome walk(runnable& root, const reason_ref& why) noexcept {
     runnable* top = &root;
-    static_cast<forwarding_operation*>(top->operation)->walk_up = nullptr;
-    while (top != nullptr) {
-        auto& op = *static_cast<forwarding_operation*>(top->operation);
+    forwarding(root).walk_up = nullptr;
+    for (;;) {
+        forwarding_operation& op = forwarding(*top);
+        outcome answer = outcome::lost;
         if (runnable* child = op.next_to_cancel()) {
-            duty answer = ask(*child, why).duty;
-            op.note_answer(answer != duty::refused);
-            if (answer != duty::handle_operation) continue;
-            if (!child->operation->is_forwarding()) {
-                settle_leaf(*child);
-                continue;
-            }
-            static_cast<forwarding_operation*>(child->operation)->walk_up = top;
-            top = child;
-            continue;
+            top = ask_next(top, *child, why, answer);
+            if (answer != outcome::unlinked) continue;
+        } else {
+            answer = op.outcome();
         }
+        if (top == &root) return answer;
         runnable* up = op.walk_up;
-        if (!let_go(*top, op.outcome())) top = up;
+        if (!let_go(*top, answer)) top = up;
     }
 }
 
@@ -75,10 +103,12 @@ life::ticket request(runnable& self, const reason_ref& why, trace::cancel_cause 
     if (worker_port* here = this_worker()) trace::task_cancel(here->trace, self.owner->id(), cause);
     life::ticket answer = ask(self, why);
     if (answer.duty == duty::handle_operation) {
-        if (self.operation->is_forwarding())
-            walk(self, why);
-        else
+        if (self.operation->is_forwarding()) {
+            while (let_go(self, walk(self, why))) {
+            }
+        } else {
             settle_leaf(self);
+        }
     }
     return answer;
 }
@@ -93,9 +123,7 @@ outcome offer_to_operation(runnable& self) noexcept {
         shared->references.fetch_add(1, std::memory_order_relaxed);  // C1: `self` holds one
         why = reason_ref::adopt(shared);
     }
-    auto& op = *static_cast<forwarding_operation*>(self.operation);
-    while (runnable* child = op.next_to_cancel()) op.note_answer(request_cancel(*child, why));
-    return op.outcome();
+    return walk(self, why);
 }
 
 }  // namespace
@@ -117,11 +145,13 @@ bool commit_fork(runnable& self) noexcept {
             case life::suspension::cancel_pending:
                 break;
         }
+        // Requests that come while these are handed over go the same way in the next round.
+        std::uint32_t seen = self.lifecycle.pending_requests();
         switch (offer_to_operation(self)) {
             case outcome::unlinked:
                 return false;
             case outcome::forwarded:
-                self.lifecycle.hand_over_requests();
+                self.lifecycle.hand_over_requests(seen);
                 break;
             case outcome::lost:
                 heed_cancel = false;

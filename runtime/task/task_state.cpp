@@ -153,6 +153,7 @@ void task_state::leave() noexcept {
     runtime_port& runtime = *runtime_;
     tell_awaiters();
     runtime.delist(*this);
+    worker->current = nullptr;  // a failure handler must not take a handle to what goes now
     drop();
 }
 

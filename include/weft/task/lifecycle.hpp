@@ -33,6 +33,7 @@
 // Shutdown   a done word refuses everything; memory goes with the last reference.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "weft/model/environment.hpp"
@@ -62,8 +63,12 @@ public:
     [[nodiscard]] bool has_requests() const noexcept {
         return undelivered(word_.load(std::memory_order_acquire)) != 0;  // L3
     }
-    /// While active: hands the requests seen so far to an operation that accepted them.
-    void hand_over_requests() noexcept;
+    /// Requests that are neither delivered nor handed over.
+    [[nodiscard]] std::uint32_t pending_requests() const noexcept {
+        return requests(word_.load(std::memory_order_acquire));  // L3
+    }
+    /// While active: hands as many requests to an operation that accepted them.
+    void hand_over_requests(std::uint32_t count = request_limit) noexcept;
     /// Ends the life. With `plain_value` an undelivered request prevents that and false is
     /// returned: the body missed it, so the outcome must be a cancellation.
     [[nodiscard]] bool finish(bool plain_value) noexcept;
@@ -93,11 +98,15 @@ private:
     using word = std::uint64_t;
     static constexpr word state_mask = 3, active = 0, waiting = 1, done = 2;
     static constexpr word woken_bit = 4, busy_bit = 8;
-    static constexpr word request_one = word{1} << 4, request_mask = word{0xffff} << 4;
+    static constexpr std::uint32_t request_limit = 0xffff;
+    static constexpr word request_one = word{1} << 4, request_mask = word{request_limit} << 4;
     static constexpr word epoch_one = word{1} << 20, epoch_mask = word{0xfff} << 20;
     static constexpr word counted_one = word{1} << 32;
 
     static constexpr word undelivered(word w) noexcept { return w & request_mask; }
+    static constexpr std::uint32_t requests(word w) noexcept {
+        return static_cast<std::uint32_t>(undelivered(w) / request_one);
+    }
     static constexpr std::uint32_t counted(word w) noexcept {
         return static_cast<std::uint32_t>(w >> 32);
     }
@@ -155,8 +164,11 @@ bool lifecycle<Env>::take_requests() noexcept {
 }
 
 template <class Env>
-void lifecycle<Env>::hand_over_requests() noexcept {
-    update([](word v) { return next_epoch(v & ~request_mask); });
+void lifecycle<Env>::hand_over_requests(std::uint32_t count) noexcept {
+    update([count](word v) {
+        v -= std::min(count, requests(v)) * request_one;
+        return undelivered(v) == 0 ? next_epoch(v) : v;
+    });
 }
 
 template <class Env>
