@@ -5,6 +5,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -23,6 +24,9 @@ struct runtime_options {
     unsigned workers = 0;
     /// Worker threads are called "<name>-<index>" (15 characters at most reach the kernel).
     std::string_view thread_name = "weft";
+    /// Bytes of stack of each worker; 0: the system's default. Coroutines live on the heap, so only
+    /// what they call needs it.
+    std::size_t stack_size = 0;
     /// Binds worker i to the i-th allowed core.
     bool pin = false;
     /// `run` and `block_on` turn the first SIGINT or SIGTERM into cancellation of the main task; a

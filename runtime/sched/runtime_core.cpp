@@ -8,6 +8,7 @@
 
 #include <csignal>
 #include <stdexcept>
+#include <thread>
 
 #include "ports/live_runtimes.hpp"
 #include "ports/this_worker.hpp"
@@ -89,6 +90,9 @@ runtime_core::runtime_core(const runtime_options& options)
 runtime_core::~runtime_core() {
     live_runtime::leave(*this);
     stop_threads();
+    while (injectors_.load(std::memory_order_acquire) != 0) {  // K2
+        std::this_thread::yield();  // a few instructions of that thread are left
+    }
 }
 
 void runtime_core::start_threads() {
@@ -96,12 +100,17 @@ void runtime_core::start_threads() {
     threads_.reserve(workers_.size());
     try {
         for (unsigned i = 0; i < workers_.size(); ++i) {
-            threads_.emplace_back([this, i] { thread_body(*workers_[i], i); });
+            threads_.emplace_back(options_.stack_size, &enter_thread, workers_[i].get());
         }
     } catch (...) {
         stop_threads();
         throw;
     }
+}
+
+void runtime_core::enter_thread(void* argument) noexcept {
+    auto& mine = *static_cast<worker*>(argument);
+    static_cast<runtime_core&>(mine.runtime()).thread_body(mine, mine.index());
 }
 
 void runtime_core::thread_body(worker& mine, unsigned index) noexcept {
@@ -122,7 +131,7 @@ void runtime_core::thread_body(worker& mine, unsigned index) noexcept {
 void runtime_core::stop_threads() noexcept {
     stopping_.store(true, std::memory_order_release);  // K1
     idle.notify_all([this](std::size_t w) { workers_[w]->unpark(); });
-    for (std::thread& t : threads_) t.join();
+    for (worker_thread& t : threads_) t.join();
     threads_.clear();
 }
 
@@ -133,8 +142,10 @@ worker* runtime_core::own_worker() noexcept {
 }
 
 void runtime_core::inject(runnable& ready) noexcept {
+    injectors_.fetch_add(1, std::memory_order_relaxed);  // K2: queueing the task publishes it
     injected.push(ready);
     notify_one();
+    injectors_.fetch_sub(1, std::memory_order_release);  // K2: last use of `this`
 }
 
 void runtime_core::notify_one() noexcept {

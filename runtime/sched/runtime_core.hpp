@@ -4,18 +4,26 @@
 // What the workers of one runtime share.
 //
 // Fields     workers, options: immutable once started · stopping: atomic, one way
+//            · closed, abandoned → close_mutex, held for the whole of close()
+//            · injectors: threads inside inject()
 // Edges      K1 stopping release → a worker's acquire: nothing is left to run
+//            K2 injectors decrement release → the destructor's acquire: nobody is in here any more
+// Races      A foreign thread cancels the last task: as soon as the task is queued it may run, end
+//            and let the runtime close, while that thread is still about to call a worker. The
+//            destructor waits for it (K2); it counted itself before it queued the task, so whoever
+//            sees the task done sees the count.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "sched/task_registry.hpp"
 #include "sched/worker.hpp"
+#include "sched/worker_thread.hpp"
 #include "task/failure_sink.hpp"
 #include "weft/park/idle_set.hpp"
 #include "weft/queue/injection_queue.hpp"
@@ -55,6 +63,7 @@ public:
 
 private:
     void start_threads();
+    static void enter_thread(void* mine) noexcept;
     void thread_body(worker& mine, unsigned index) noexcept;
     void stop_threads() noexcept;
     [[nodiscard]] bool stop_round(time_point deadline);
@@ -66,8 +75,10 @@ private:
     std::shared_ptr<failure_sink> failures_;
     task_registry registry_;
     std::vector<std::unique_ptr<worker>> workers_;
-    std::vector<std::thread> threads_;
+    std::vector<worker_thread> threads_;
     env::atomic<bool> stopping_{false};
+    env::atomic<std::uint32_t> injectors_{0};
+    std::mutex close_mutex_;
     bool closed_ = false;
     bool abandoned_ = false;  // stuck tasks were left behind: the threads go on, this is leaked
 };

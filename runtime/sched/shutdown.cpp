@@ -5,6 +5,7 @@
 // snapshot, report what failed; again until none is left; then no task is accepted any more, and
 // the workers are stopped. Tasks that a dying task starts run normally until the next round.
 
+#include <mutex>
 #include <string>
 
 #include "sched/completion_latch.hpp"
@@ -41,12 +42,13 @@ void report_failure(failure_sink& sink, task_state& task) {
 }  // namespace
 
 void runtime_core::close() {
-    if (closed_) return;
     if (own_worker() != nullptr) {
         throw usage_error(
             "a runtime cannot be closed or destroyed by one of its own tasks: return from the main "
             "task instead");
     }
+    std::lock_guard guard{close_mutex_};  // a second caller returns when the first one does
+    if (closed_) return;
     time_point deadline = deadline_of(options_.shutdown_timeout);
     while (!registry_.try_close()) {
         if (!stop_round(deadline)) {
