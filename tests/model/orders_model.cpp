@@ -70,6 +70,7 @@ constexpr kept_order kept_orders[] = {
     {"lifecycle.hpp:try_suspend", 1, "double: the update that takes the bit acquires"},
     {"lifecycle.hpp:has_requests", 1, "double: the update that takes the requests acquires"},
     {"lifecycle.hpp:cancelling", 1, "hint"},
+    {"lifecycle.hpp:pending_requests", 1, "hint: the reason has its own acquire"},
     {"readiness.hpp:has_hang_up", 1, "hint"},
     {"socket_gate.hpp:enter_call", 1, "double: a caller reads nothing that another user wrote"},
     {"ring.hpp:bind", 1, "double: control binds under the registry's mutex"},

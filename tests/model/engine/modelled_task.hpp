@@ -139,11 +139,12 @@ private:
                 case task_life::suspension::cancel_pending:
                     break;
             }
+            auto seen = word_.pending_requests();  // later ones go the same way in the next round
             switch (ask(op)) {
                 case task_life::cancel_outcome::unlinked:
                     return false;
                 case task_life::cancel_outcome::forwarded:
-                    word_.hand_over_requests();
+                    word_.hand_over_requests(seen);
                     break;
                 case task_life::cancel_outcome::lost:
                     heed_cancel = false;
