@@ -4,6 +4,7 @@
 #include "trace/chunk_file.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -16,6 +17,8 @@ namespace weft::detail {
 namespace {
 
 constexpr std::size_t flush_threshold = std::size_t{256} << 10;
+// How long a pipe's reader may take nothing at all: `stop` waits for it, and with it the program.
+constexpr int patience_ms = 1000;
 
 std::string expand(std::string_view pattern) {
     std::string path(pattern);
@@ -49,8 +52,9 @@ std::error_code chunk_file::open(std::string_view name_pattern) {
 
 std::error_code chunk_file::open_path(const std::string& path, bool& is_taken) {
     is_taken = false;
-    // Not O_TRUNC: the file is emptied only once the lock says that nobody records into it.
-    file_.reset(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    // Not O_TRUNC: the file is emptied only once the lock says that nobody records into it. Not
+    // blocking: a pipe without a reader is an error (ENXIO), one with a slow reader is waited for.
+    file_.reset(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600));
     if (!file_) return {errno, std::system_category()};
     if (::flock(file_.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
         is_taken = true;
@@ -86,6 +90,10 @@ void chunk_file::flush() {
         const ssize_t wrote = ::write(file_.get(), buffer_.data() + done, buffer_.size() - done);
         if (wrote > 0) {
             done += static_cast<std::size_t>(wrote);
+        } else if (wrote < 0 && errno == EAGAIN) {
+            pollfd writable{file_.get(), POLLOUT, 0};
+            if (::poll(&writable, 1, patience_ms) == 0)
+                error_ = {ETIMEDOUT, std::system_category()};
         } else if (wrote == 0 || errno != EINTR) {
             error_ = {wrote == 0 ? ENOSPC : errno, std::system_category()};
         }

@@ -22,7 +22,8 @@ public:
     [[nodiscard]] std::error_code open(std::string_view name_pattern);
 
     void add(trace::chunk_type type, std::string_view payload);
-    /// Hands what is buffered to the kernel. Blocks as long as the disk does.
+    /// Hands what is buffered to the kernel. Blocks as long as the disk does; a pipe whose reader
+    /// takes nothing for a second is an error.
     void flush();
     void close();
     /// Ends the file for a reason of the caller's.

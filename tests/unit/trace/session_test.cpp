@@ -3,7 +3,9 @@
 
 #include "weft/trace/session.hpp"
 
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -259,6 +261,25 @@ TEST_CASE("a full disk ends the recording with a report and leaves a file that r
     const trace_file trace = read(file.path);
     CHECK_FALSE(trace.complete);
     CHECK(trace.damaged_chunks == 0);
+}
+
+TEST_CASE("a reader that takes nothing ends the recording and holds nobody up") {
+    temporary_file file;
+    const std::string path = file.path.string();
+    REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
+    CHECK(start({.file = path}) == std::errc::no_such_device_or_address);  // no reader at all
+    const int reader = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    REQUIRE(reader >= 0);
+    reports.clear();
+    set_report_function(keep_report);
+    attached worker(0);
+    REQUIRE_FALSE(start({.file = path}));
+    while (worker.e.on(bits::tasks)) emit_marks(worker.e, 1000);
+    const statistics figures = stop();
+    set_report_function(nullptr);
+    ::close(reader);
+    CHECK(figures.error == std::errc::timed_out);
+    CHECK(reports.size() == 1);
 }
 
 TEST_CASE("a forked child does not record, and the parent goes on") {
