@@ -8,6 +8,7 @@
 #include "weft/combine/when_all.hpp"
 #include "weft/error.hpp"
 #include "weft/runtime.hpp"
+#include "weft/sync/oneshot.hpp"
 #include "weft/task/create_task.hpp"
 #include "weft/time/sleep.hpp"
 #include "weft/time/with_timeout.hpp"
