@@ -13,6 +13,11 @@
 
 namespace weft::detail {
 
+namespace {
+constexpr nanoseconds first_watch{1'000'000};
+constexpr nanoseconds longest_watch{4'000'000};
+}  // namespace
+
 void worker::park() noexcept {
     runnable* found = nullptr;
     bool work = core_.idle.announce_idle(index_, searching_, [&] {
@@ -20,15 +25,48 @@ void worker::park() noexcept {
         return found != nullptr || core_.is_stopping() || peers_have_work();
     });
     searching_ = false;
-    if (!work) wait_for_events();
+    if (!work) sleep_until_something();
     if (core_.idle.retract_idle(index_) == retract_result::claimed) {
         parker_.clear_token();
         searching_ = true;
+    } else if (work && found == nullptr) {
+        // A producer may have seen this worker searching and called nobody: go on searching.
+        searching_ = core_.idle.begin_search();
+    } else if (!work) {
+        call_watch();
     }
     if (found == nullptr) return;
     my_ready_.push(found);
     leave_search();
     core_.notify_one();
+}
+
+// One idle worker keeps watch while a peer is awake: it sleeps for a few milliseconds at a time and
+// then searches, which serves what a busy peer cannot: its single ready task, its timers, its
+// descriptors. When all are idle nobody keeps watch, and nobody wakes up without a cause.
+//
+// W1 wakes by an event of its own while W2 goes to sleep: W2 announced itself, then looks who is
+// awake; W1 retracts, then looks whether somebody keeps watch. By the fence of the announcement one
+// of them sees the other: W2 sleeps with a limit, or W1 calls it.
+void worker::sleep_until_something() noexcept {
+    bool watching = !alone_ && core_.idle.idle_count() < core_.workers().size();
+    if (!watching) {
+        watch_interval_ = first_watch;
+        wait_for_events(time_point::max());
+        return;
+    }
+    core_.watched.store(true, std::memory_order_relaxed);  // advisory: call_watch's fence orders
+    wait_for_events(env::now() + watch_interval_);
+    watch_interval_ = std::min(2 * watch_interval_, longest_watch);
+    core_.watched.store(false, std::memory_order_relaxed);  // advisory: this worker is awake
+}
+
+void worker::call_watch() noexcept {
+    if (alone_) return;
+    env::light_fence();                                    // the retraction before the look
+    if (!core_.watched.load(std::memory_order_relaxed)) {  // advisory: one more wake-up at worst
+        core_.notify_one();
+    }
 }
 
 /// Injected work must be taken to be seen: the queue's emptiness is no fact between threads.
@@ -38,10 +76,10 @@ bool worker::peers_have_work() const noexcept {
     return std::ranges::any_of(core_.workers(), [](const auto& peer) { return peer->has_work(); });
 }
 
-void worker::wait_for_events() noexcept {
+void worker::wait_for_events(time_point limit) noexcept {
     // A peer may still be in its one non-blocking look at this shard.
     while (driving_.exchange(true, std::memory_order_acquire)) env::relax();  // S5
-    time_point deadline = timers_.next_deadline();
+    time_point deadline = std::min(limit, timers_.next_deadline());
     counts.parks.add(1);
     trace::park(trace, 0, 0, 0, trace::park_reason::idle);
     batch_ = true;

@@ -57,6 +57,7 @@ public:
 
     using env = real_environment;
     idle_set<env> idle;
+    env::atomic<bool> watched{false};  // an idle worker keeps watch: see park.cpp
     injection_queue<runnable> injected;
     [[nodiscard]] std::vector<std::unique_ptr<worker>>& workers() noexcept { return workers_; }
     [[nodiscard]] const runtime_options& options() const noexcept { return options_; }

@@ -115,7 +115,9 @@ private:
 
     // park.cpp
     void park() noexcept;
-    void wait_for_events() noexcept;
+    void sleep_until_something() noexcept;
+    void call_watch() noexcept;
+    void wait_for_events(time_point limit) noexcept;
     [[nodiscard]] runnable* rescan() noexcept;
     [[nodiscard]] bool peers_have_work() const noexcept;
 
@@ -146,6 +148,7 @@ private:
     std::uint64_t next_id_ = 0;
     std::uint64_t end_id_ = 0;
     time_point last_look_{};
+    nanoseconds watch_interval_{1'000'000};
     std::uint32_t random_;
 };
 

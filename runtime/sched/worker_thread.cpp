@@ -3,6 +3,7 @@
 
 #include "sched/worker_thread.hpp"
 
+#include <pthread.h>
 #include <unistd.h>
 
 #include <memory>
@@ -12,9 +13,10 @@
 
 namespace weft::detail {
 
-struct worker_thread::start {
+struct worker_thread::state {
     function body;
     void* argument;
+    pthread_t id{};  // the creator's
 };
 
 namespace {
@@ -47,24 +49,24 @@ private:
 
 worker_thread::worker_thread(std::size_t stack_size, function body, void* argument) {
     attributes wanted{stack_size};
-    auto begin = std::make_unique<start>(start{body, argument});
-    throw_if(pthread_create(&thread_, wanted.get(), &enter, begin.get()),
+    auto fresh = std::make_unique<state>(state{body, argument});
+    throw_if(pthread_create(&fresh->id, wanted.get(), &enter, fresh.get()),
              "weft: a worker's thread cannot be started");
-    start_ = begin.release();
+    running_ = fresh.release();
 }
 
 worker_thread::~worker_thread() {
-    WEFT_CHECK(start_ == nullptr, "a worker's thread was dropped while it runs");
+    WEFT_CHECK(running_ == nullptr, "a worker's thread was dropped while it runs");
 }
 
 void worker_thread::join() noexcept {
-    pthread_join(thread_, nullptr);
-    delete std::exchange(start_, nullptr);
+    pthread_join(running_->id, nullptr);
+    delete std::exchange(running_, nullptr);
 }
 
 void* worker_thread::enter(void* argument) {
-    auto* begin = static_cast<start*>(argument);
-    begin->body(begin->argument);
+    auto* mine = static_cast<state*>(argument);
+    mine->body(mine->argument);
     return nullptr;
 }
 

@@ -4,8 +4,6 @@
 // A worker's thread: like std::thread, but with a stack of a chosen size.
 #pragma once
 
-#include <pthread.h>
-
 #include <cstddef>
 #include <utility>
 
@@ -20,18 +18,17 @@ public:
     /// std::system_error.
     worker_thread(std::size_t stack_size, function body, void* argument);
     worker_thread(worker_thread&& other) noexcept
-        : start_(std::exchange(other.start_, nullptr)), thread_(other.thread_) {}
+        : running_(std::exchange(other.running_, nullptr)) {}
     worker_thread& operator=(worker_thread&&) = delete;
     ~worker_thread();
 
     void join() noexcept;
 
 private:
-    struct start;
+    struct state;
     static void* enter(void* argument);
 
-    start* start_;  // not null: the thread has not been joined
-    pthread_t thread_{};
+    state* running_;  // null: joined or moved from
 };
 
 }  // namespace weft::detail
