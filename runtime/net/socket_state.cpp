@@ -26,7 +26,7 @@ void socket_state::close() noexcept {
         // slot_for() looks at the gate under this lock: either it sees the close, or its slot is
         // seen here. Waking under the lock is safe, a waker only queues a task.
         std::scoped_lock lock(mutex_);
-        if (reactor_slot* slot = slot_.load(std::memory_order_relaxed)) {  // mutex_
+        if (reactor_slot* slot = slot_.load(std::memory_order_relaxed)) {  // I1: mutex_ orders
             reactor_shard::close(*slot, [](io_waiter* waiter) { waiter->wake(waiter); });
         }
     }
@@ -40,7 +40,7 @@ void socket_state::drop_owner() noexcept {
 
 int socket_state::release() noexcept {
     if (!gate_.try_close_unused()) return -1;
-    if (reactor_slot* slot = slot_.load(std::memory_order_relaxed)) {  // gate P1: no other user
+    if (reactor_slot* slot = slot_.load(std::memory_order_relaxed)) {  // gate P1: no user left
         reactor_shard::close(*slot, [](io_waiter* waiter) { waiter->wake(waiter); });
     }
     remove_slot();
@@ -51,35 +51,34 @@ int socket_state::release() noexcept {
 }
 
 void socket_state::remove_slot() noexcept {
-    reactor_slot* slot = slot_.load(std::memory_order_relaxed);  // gate P1: no other user
+    reactor_slot* slot = slot_.load(std::memory_order_relaxed);  // gate P1: no user left
     if (slot == nullptr) return;
-    slot_.store(nullptr, std::memory_order_relaxed);  // gate P1: no other user
+    slot_.store(nullptr, std::memory_order_relaxed);  // gate P1: no user left
     reactor_shard::remove(*slot, fd_.get());
 }
 
 std::expected<reactor_slot*, std::error_code> socket_state::slot_for(runnable& self) noexcept {
-    // The publication of a slot: release below, acquire here, so that only the first wait locks.
-    reactor_slot* slot = slot_.load(std::memory_order_acquire);  // pairs with the store below
+    reactor_slot* slot = slot_.load(std::memory_order_acquire);  // P1: the slot
     if (slot != nullptr && !reactor_shard::is_orphaned(*slot)) return slot;
     std::scoped_lock lock(mutex_);
     if (gate_.is_closed()) {
         return std::unexpected(std::make_error_code(std::errc::operation_canceled));
     }
-    slot = slot_.load(std::memory_order_relaxed);  // mutex_
+    slot = slot_.load(std::memory_order_relaxed);  // I1: mutex_ orders
     if (slot != nullptr && !reactor_shard::is_orphaned(*slot)) return slot;
     if (slot != nullptr) {
         // The runtime that polled for it has ended, and nobody can wait in it.
         reactor_shard::close(*slot, [](io_waiter* waiter) { waiter->wake(waiter); });
-        slot_.store(nullptr, std::memory_order_relaxed);  // mutex_
+        slot_.store(nullptr, std::memory_order_relaxed);  // I1: mutex_ orders
         reactor_shard::remove(*slot, fd_.get());
     }
     auto added = self.worker->reactor().add(fd_.get());
-    if (added) slot_.store(*added, std::memory_order_release);  // publishes the slot
+    if (added) slot_.store(*added, std::memory_order_release);  // P1: the slot
     return added;
 }
 
 bool socket_state::may_infer_drained() noexcept {
-    reactor_slot* slot = slot_.load(std::memory_order_acquire);  // pairs with slot_for
+    reactor_slot* slot = slot_.load(std::memory_order_acquire);  // P1: the slot
     // Without a slot the first wait registers, and registering reports what is there already.
     return slot == nullptr || !slot->word(io_direction::read).has_hang_up();
 }

@@ -5,8 +5,17 @@
 // who may use it. Streams and listeners own one through socket_owner; operations use it while they
 // hold a direction of its gate.
 //
-// Fields     fd_ → open until the gate's finalise; slot_ → mutex_; read_, write_ → the operation
-//            that holds that direction (gate P2)
+// Protocol: socket registration             checked by: tests/integration/net_cancel_test.cpp
+// Roles      operation (holds a direction of the gate) · closer · finaliser (see socket_gate)
+// Word       slot_: the registration with a reactor shard, made by the first wait
+// Fields     fd_ → open until the gate's finalise; slot_ → written under mutex_; read_, write_ →
+//            the operation that holds that direction (gate P2)
+// Invariants I1 whoever closes sees the slot, or the one who registers sees the close: both hold
+//               mutex_ when they look.
+//            I2 a slot is removed only by the finaliser, or when its shard is gone and nobody can
+//               wait in it.
+// Edges      P1 slot_ store release → load acquire: the slot, so that only the first wait locks
+// Shutdown   the finaliser removes the slot, then closes the descriptor
 #pragma once
 
 #include <cstdint>
