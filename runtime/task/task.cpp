@@ -67,6 +67,12 @@ runnable* task_join::next_to_cancel() noexcept {
     return asked_ ? target_ : nullptr;
 }
 
+life::cancel_outcome task_join::unlink() noexcept {
+    if (!target_->remove_completion(*this)) return life::cancel_outcome::lost;
+    unlinked_ = true;
+    return life::cancel_outcome::unlinked;
+}
+
 trace::suspend_reason task_join::wait_reason() const noexcept {
     return trace::suspend_reason::join;
 }

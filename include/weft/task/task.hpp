@@ -237,6 +237,8 @@ public:
     ~task_join() { target_->drop(); }
 
     runnable* next_to_cancel() noexcept override;
+    /// Gives up waiting: only when the target waits for this very runnable.
+    life::cancel_outcome unlink() noexcept override;
     [[nodiscard]] trace::suspend_reason wait_reason() const noexcept override;
 
 protected:
