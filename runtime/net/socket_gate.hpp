@@ -5,13 +5,13 @@
 // away once the socket is closed, and says who of the users is the last and must close the
 // descriptor or free the memory. It does no system call.
 //
-// Protocol: socket gate                                checked by:
-// tests/unit/net/socket_gate_test.cpp Roles      owner (the stream or listener, one) · reader,
-// writer (an operation each, any worker) ·
+// Protocol: socket gate                                    checked by: tests/model/gate_model.cpp
+// Roles      owner (the stream or listener, one) · reader, writer (an operation each, any worker) ·
 //            caller (a short system call, any thread) · closer (any thread)
 // Word       31..8 callers | 5 finalised | 4 finalising | 3 closed | 2 owner | 1 writer | 0 reader
-// States     open ──close──▶ closed, users left ──last user──▶ finalising ──▶ finalised ──owner
-// gone──▶ freed Invariants I1 one reader and one writer; nobody enters after closed.
+// States     open ──close──▶ closed with users ──last user──▶ finalising ──▶ finalised
+//            finalised ──owner gone──▶ freed
+// Invariants I1 one reader and one writer; nobody enters after closed.
 //            I2 finalising is entered once: by the step that leaves closed without any user. Only
 //               then is the descriptor closed, so its number is never reused under a system call.
 //            I3 the step that makes the word exactly closed|finalised, and only that, frees.

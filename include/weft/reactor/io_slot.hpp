@@ -6,12 +6,12 @@
 // comes after the entry was given to another descriptor is recognised and dropped. Entries are
 // reused, and freed only with the slab. Neither type does a system call.
 //
-// Protocol: slot slab                                   checked by:
-// tests/unit/reactor/io_slot_test.cpp Roles      registrar (any thread, under the mutex) · poller
-// (any thread) · closer (once a life) Word       generation: counts the closes of this slot Fields
-// free list, count → mutex;  chunks_[i] → atomic, set once;  index → immutable States     free
-// ──acquire/registrar──▶ open ──close/closer──▶ closed ──release/closer──▶ free Invariants I1 a
-// slot's address is valid as long as its slab.
+// Protocol: slot slab                             checked by: tests/unit/reactor/io_slot_test.cpp
+// Roles      registrar (any thread, under the mutex) · poller (any thread) · closer (once a life)
+// Word       generation: counts the closes of this slot
+// Fields     free list → mutex;  chunks_[i] → atomic, set once;  index → immutable
+// States     free ──acquire/registrar──▶ open ──close/closer──▶ closed ──release/closer──▶ free
+// Invariants I1 a slot's address is valid as long as its slab.
 //            I2 a closed slot goes back to the free list only after its descriptor was removed from
 //               the poller, so no new event can carry its next token.
 // Edges      P1 chunk store release → find acquire: the slots of the chunk are constructed

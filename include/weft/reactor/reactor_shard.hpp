@@ -8,11 +8,10 @@
 // Registration, closing and waking are for any thread. poll() is for one thread at a time; passing
 // that right from thread to thread is the caller's job and must order the calls.
 //
-// Protocol: life of a shard                     checked by:
-// tests/unit/reactor/reactor_shard_test.cpp Roles      scheduler (owns the shard) · closers of
-// registered slots (any thread) Word       references of the core: the shard's own and one a
-// registered slot Invariants I1 a slot can be closed and removed after its shard is gone: the core
-// outlives both.
+// Protocol: life of a shard                 checked by: tests/unit/reactor/reactor_shard_test.cpp
+// Roles      scheduler (owns the shard) · closers of registered slots (any thread)
+// Word       references of the core: the shard's own and one a registered slot
+// Invariants I1 a slot can be closed and removed after its shard is gone: the core outlives both.
 //            I2 an orphaned slot is never waited on: nobody polls it.
 // Edges      P1 drop release → last drop acquire: everything done to the core, before it is freed
 //            P2 orphan release → is_orphaned acquire

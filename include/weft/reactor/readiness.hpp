@@ -22,8 +22,8 @@
 //               descriptor (it was cancelled) calls mark_ready again: it gives the event back.
 //            I3 a false `ready` is harmless: it costs one system call that says EAGAIN.
 // Edges      P1 prepare release → mark_ready/cancel/close acquire: the waiter's fields
-//            P2 mark_ready release → prepare acquire: what the poller did before, with the hang-up
-//            bit P3 close release → prepare/is_closed acquire: the closer's stores
+//            P2 mark_ready release → prepare acquire: what the poller did before, hang-up included
+//            P3 close release → prepare/is_closed acquire: the closer's stores
 // Races      The event arrives between EAGAIN and prepare: the word is ready, prepare consumes it
 //            and the operation tries again (I2). An event for the previous descriptor of a reused
 //            slot slips past the generation check: I3. A cancel meets an event: one exchange wins
