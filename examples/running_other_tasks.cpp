@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the weft authors
 
-// A message every second while two calls are in progress. Which comes first at the third second, the
-// message or the results, is open: both are due at the same moment.
+// A message every second while two calls are in progress. Which comes first at the third second,
+// the message or the results, is open: both are due at the same moment.
 
 #include <cmath>
 #include <cstdio>

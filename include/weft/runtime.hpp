@@ -76,7 +76,8 @@ public:
     template <class T>
     T block_on(coro<T> body);
 
-    /// Starts a task from any thread, workers included. Throws runtime_closed.
+    /// Starts a task from any thread, workers included. Throws runtime_closed; once close has begun
+    /// only this runtime's own tasks may start others.
     template <class T>
     task<T> spawn(coro<T> body, task_options options = {});
 

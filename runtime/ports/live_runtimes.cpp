@@ -15,7 +15,7 @@ struct runtime_list {
 };
 
 runtime_list& all() {
-    static auto* list = new runtime_list;  // a static runtime may be destroyed after any static here
+    static auto* list = new runtime_list;  // statics may outlive those here
     return *list;
 }
 

@@ -81,23 +81,27 @@ void worker::wait_for_events(time_point limit) noexcept {
     while (driving_.exchange(true, std::memory_order_acquire)) env::relax();  // S5
     time_point deadline = std::min(limit, timers_.next_deadline());
     counts.parks.add(1);
-    trace::park(trace, 0, 0, 0, trace::park_reason::idle);
+    bool polls = reactor_.registered() != 0;
+    trace::park(trace, 0, 0, 0, polls ? trace::park_reason::poll : trace::park_reason::idle);
+    auto cause = trace::unpark_cause::timeout;
     batch_ = true;
-    if (reactor_.registered() == 0) {
-        static_cast<void>(parker_.park_futex(deadline));
+    if (!polls) {
+        if (parker_.park_futex(deadline) == park_result::notified) {
+            cause = trace::unpark_cause::woken;
+        }
     } else if (parker_.prepare_poll()) {
         nanoseconds timeout = poller::forever;
         if (deadline != time_point::max()) {
             timeout = std::max(nanoseconds::zero(), nanoseconds{deadline - env::now()});
         }
-        poll(timeout, *this);
-        parker_.finish_poll();
+        if (poll(timeout, *this)) cause = trace::unpark_cause::io;
+        if (parker_.finish_poll()) cause = trace::unpark_cause::woken;
     }
-    fire_timers(*this);
+    if (fire_timers(*this)) cause = trace::unpark_cause::timer;
     batch_ = false;
     driving_.store(false, std::memory_order_release);  // S5
     last_look_ = env::now();
-    trace::unpark(trace, trace::unpark_cause::woken);
+    trace::unpark(trace, cause);
 }
 
 }  // namespace weft::detail

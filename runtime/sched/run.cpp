@@ -46,22 +46,22 @@ bool worker::step() noexcept {
     if (++tick_ % look_interval == 0 || after_burst) [[unlikely]] {
         look_around();
         if (runnable* next = take_injected()) {
-            run(next, trace::run_source::injected);
+            run(next);
             return true;
         }
     }
     if (after_burst) [[unlikely]] {
         if (runnable* next = my_ready_.take_front()) {
-            run(next, trace::run_source::local);
+            run(next);
             return true;
         }
     }
     if (runnable* next = next_local()) {
-        run(next, trace::run_source::local);
+        run(next);
         return true;
     }
     if (runnable* next = search()) {
-        run(next, trace::run_source::stolen);
+        run(next);
         return true;
     }
     if (core_.is_stopping()) return false;
@@ -77,22 +77,25 @@ runnable* worker::next_local() noexcept {
         }
     }
     slot_streak_ = 0;
+    found_in_ = trace::run_source::inline_call;
     if (runnable* next = my_forks_.pop()) return next;
+    found_in_ = trace::run_source::local;
     if (runnable* next = my_ready_.take_front()) return next;
     return alone_ ? nullptr : take_slot();
 }
 
 runnable* worker::take_slot() noexcept {
     if (next_slot_.load(std::memory_order_relaxed) == nullptr) return nullptr;  // S4: hint
-    return next_slot_.exchange(nullptr, std::memory_order_acquire);             // S4
+    found_in_ = trace::run_source::next_slot;
+    return next_slot_.exchange(nullptr, std::memory_order_acquire);  // S4
 }
 
-void worker::run(runnable* next, trace::run_source source) noexcept {
+void worker::run(runnable* next) noexcept {
     if (searching_) [[unlikely]]
         leave_search();
     next->worker = this;
     current = next;
-    trace::task_run(trace, next->owner->id(), next->runs, source, ready_.size_hint());
+    trace::task_run(trace, next->owner->id(), next->runs, found_in_, ready_.size_hint());
     counts.resumptions.add(1);
     bool first_step = next->runs++ == 0;
     if (first_step && next->lifecycle.has_requests()) [[unlikely]] {

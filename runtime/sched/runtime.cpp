@@ -3,6 +3,7 @@
 
 #include "weft/runtime.hpp"
 
+#include <csignal>
 #include <optional>
 
 #include "sched/completion_latch.hpp"

@@ -154,7 +154,9 @@ void runtime_core::notify_one() noexcept {
 
 void runtime_core::enlist(task_state& task) {
     worker* mine = own_worker();
-    if (!registry_.add(task, mine != nullptr ? mine->index() : 0)) throw runtime_closed();
+    bool refused = mine == nullptr && closing_.load(std::memory_order_relaxed);  // hint, no edge
+    if (refused || !registry_.add(task, mine != nullptr ? mine->index() : 0))
+        throw runtime_closed();
 }
 
 void runtime_core::delist(task_state& task) noexcept { registry_.remove(task); }

@@ -3,10 +3,14 @@
 
 // What the workers of one runtime share.
 //
+// Protocol: end of a runtime                         checked by: tests/stress/sched_stress_test.cpp
+// Roles      closer (a thread that is no worker) · workers · foreign threads inside inject()
 // Fields     workers, options: immutable once started · stopping: atomic, one way
 //            · closed, abandoned → close_mutex, held for the whole of close()
 //            · injectors: threads inside inject()
 // Edges      K1 stopping release → a worker's acquire: nothing is left to run
+//            closing needs none: the registry decides, this only keeps foreign threads from
+//            feeding it for ever
 //            K2 injectors decrement release → the destructor's acquire: nobody is in here any more
 // Races      A foreign thread cancels the last task: as soon as the task is queued it may run, end
 //            and let the runtime close, while that thread is still about to call a worker. The
@@ -78,6 +82,7 @@ private:
     std::vector<std::unique_ptr<worker>> workers_;
     std::vector<worker_thread> threads_;
     env::atomic<bool> stopping_{false};
+    env::atomic<bool> closing_{false};
     env::atomic<std::uint32_t> injectors_{0};
     std::mutex close_mutex_;
     bool closed_ = false;

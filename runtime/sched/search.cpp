@@ -14,7 +14,7 @@
 namespace weft::detail {
 
 namespace {
-constexpr int search_passes = 4;
+constexpr std::uint64_t search_passes = 4;
 }
 
 runnable* worker::search() noexcept {
@@ -24,17 +24,16 @@ runnable* worker::search() noexcept {
     }
     if (alone_) return nullptr;
     if (!searching_ && !(searching_ = core_.idle.begin_search())) return nullptr;
-    for (int pass = 0; pass < search_passes; ++pass) {
-        runnable* found = search_peers(pass == search_passes - 1);
+    runnable* found = nullptr;
+    std::uint64_t pass = 0;
+    for (; found == nullptr && pass < search_passes; ++pass) {
+        if (pass != 0) env::relax();
+        found = search_peers(pass == search_passes - 1);
         if (found == nullptr) found = take_injected();
-        if (found == nullptr) {
-            env::relax();
-            continue;
-        }
-        leave_search();
-        return found;
     }
-    return nullptr;  // still a searcher: park() announces that
+    trace::search(trace, pass, pass * (core_.workers().size() - 1), 0);
+    if (found != nullptr) leave_search();
+    return found;  // nullptr: still a searcher; park() announces that
 }
 
 void worker::leave_search() noexcept {
@@ -74,6 +73,7 @@ runnable* worker::steal_from(worker& victim, bool last_pass) noexcept {
         if (found == nullptr && victim.drive_for(*this)) return next_local();
     }
     if (found == nullptr) return nullptr;
+    found_in_ = trace::run_source::stolen;
     counts.steals.add(1);
     counts.stolen.add(got);
     trace::steal(trace, victim.index_, got, 1);
@@ -82,7 +82,10 @@ runnable* worker::steal_from(worker& victim, bool last_pass) noexcept {
 
 runnable* worker::take_injected() noexcept {
     runnable* found = core_.injected.try_pop(index_);
-    if (found != nullptr) counts.injected.add(1);
+    if (found == nullptr) return nullptr;
+    found_in_ = trace::run_source::injected;
+    counts.injected.add(1);
+    trace::inject(trace, found->owner->id(), 0);
     return found;
 }
 
@@ -105,10 +108,7 @@ bool worker::fire_timers(worker& helper) noexcept {
 bool worker::poll(nanoseconds timeout, worker& helper) noexcept {
     if (reactor_.registered() == 0 && timeout == nanoseconds::zero()) return false;
     helper.counts.polls.add(1);
-    auto woken = reactor_.poll(timeout, [&](io_waiter* waiter) {
-        trace::io_ready(helper.trace, 0, trace::io_operation::poll, 0);
-        waiter->wake(waiter);
-    });
+    auto woken = reactor_.poll(timeout, [](io_waiter* waiter) { waiter->wake(waiter); });
     return woken.has_value() && *woken != 0;
 }
 

@@ -49,6 +49,7 @@ void runtime_core::close() {
     }
     std::lock_guard guard{close_mutex_};  // a second caller returns when the first one does
     if (closed_) return;
+    closing_.store(true, std::memory_order_relaxed);  // hint, no edge
     time_point deadline = deadline_of(options_.shutdown_timeout);
     while (!registry_.try_close()) {
         if (!stop_round(deadline)) {

@@ -5,10 +5,6 @@
 // process; a signal that is ignored or handled by the program itself is left alone.
 #pragma once
 
-#include <signal.h>
-
-#include <array>
-
 #include "sched/completion_latch.hpp"
 
 namespace weft::detail {
@@ -27,13 +23,6 @@ public:
     [[nodiscard]] int taken() const noexcept { return taken_; }
 
 private:
-    struct saved {
-        int number;
-        bool installed;
-        struct sigaction before;
-    };
-    void restore() noexcept;
-    std::array<saved, 2> saved_{{{SIGINT, false, {}}, {SIGTERM, false, {}}}};
     bool active_ = false;
     int taken_ = 0;
 };

@@ -12,18 +12,15 @@
 namespace weft::detail {
 
 void worker::submit_woken(runnable& ready) noexcept {
+    if (alone_ || batch_) return submit_back(ready);
     trace::task_wake(trace, ready.owner->id(), ready.runs, trace::wake_via::next_slot, index_);
-    if (alone_ || batch_) {
-        my_ready_.push(&ready);
-        offer_work();
-        return;
-    }
     runnable* before = next_slot_.exchange(&ready, std::memory_order_acq_rel);  // S4
     if (before != nullptr) my_ready_.push(before);
     if (before != nullptr || !ready_.is_empty()) notify_one();
 }
 
 void worker::submit_back(runnable& ready) noexcept {
+    trace::task_wake(trace, ready.owner->id(), ready.runs, trace::wake_via::local, index_);
     my_ready_.push(&ready);
     offer_work();
 }

@@ -28,9 +28,8 @@ std::size_t timer_shard::fire_due(time_point now, worker_port& driver) noexcept 
     }
     while (timer_entry* entry = due.pop_front()) {
         auto& waiter = static_cast<timer_waiter&>(*entry);
-        auto late = now.time_since_epoch().count() - waiter.deadline();
-        trace::timer_fire(driver.trace, 0, static_cast<std::uint64_t>(late));
-        waiter.fire(waiter);
+        auto late = static_cast<std::uint64_t>(now.time_since_epoch().count() - waiter.deadline());
+        trace::timer_fire(driver.trace, waiter.fire(waiter), late);
     }
     return count;
 }

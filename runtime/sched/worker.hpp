@@ -97,7 +97,7 @@ private:
     bool step() noexcept;
     [[nodiscard]] runnable* next_local() noexcept;
     [[nodiscard]] runnable* take_slot() noexcept;
-    void run(runnable* next, trace::run_source source) noexcept;
+    void run(runnable* next) noexcept;
     void look_around() noexcept;
 
     // search.cpp
@@ -145,6 +145,7 @@ private:
     std::uint32_t slot_streak_ = 0;  // runnables taken from the slot in a row
     std::uint32_t fork_budget_ = 1;  // forked children until other work gets its turn
     std::uint32_t tick_ = 0;
+    trace::run_source found_in_ = trace::run_source::local;  // where `run` gets its argument from
     std::uint64_t next_id_ = 0;
     std::uint64_t end_id_ = 0;
     time_point last_look_{};

@@ -6,6 +6,7 @@
 #include "ports/live_runtimes.hpp"
 #include "task/task_extras.hpp"
 #include "weft/task/create_task.hpp"
+#include "weft/trace/session.hpp"
 
 namespace weft {
 
@@ -172,6 +173,17 @@ worker_port& worker_for_create_task() {
     return *here;
 }
 
+namespace {
+
+[[gnu::noinline]] void trace_creation(const task_state& state, std::string_view name) noexcept {
+    worker_port* here = this_worker();
+    trace::emitter& emitter = here != nullptr ? here->trace : trace::this_thread_emitter();
+    trace::task_create(emitter, state.id(), state.location());
+    if (!name.empty()) trace::name_task(state.id(), name);
+}
+
+}  // namespace
+
 void begin_task(task_state& state, std::string_view name, runtime_port& runtime) {
     try {
         if (!name.empty()) state.set_name(name);
@@ -180,6 +192,8 @@ void begin_task(task_state& state, std::string_view name, runtime_port& runtime)
         state.discard();
         throw;
     }
+    if (runtime.any_worker().trace.on(trace::bits::tasks)) [[unlikely]]
+        trace_creation(state, name);
 }
 
 }  // namespace detail

@@ -95,8 +95,8 @@ void task_state::tell_awaiters() noexcept {
             real_environment::relax();
             list = awaiters_.load(std::memory_order_relaxed);  // T2: the exchange acquires
         } else if (awaiters_.compare_exchange_weak(list, closed,
-                                                   std::memory_order_acq_rel,  // T2 T3
-                                                   std::memory_order_relaxed)) {
+                                                   std::memory_order_acq_rel,     // T2 T3
+                                                   std::memory_order_relaxed)) {  // only retried
             break;
         }
     }

@@ -5,6 +5,7 @@
 
 #include <stdexcept>
 
+#include "weft/task/task_state.hpp"
 #include "weft/trace/events.hpp"
 
 namespace weft::detail {
@@ -50,8 +51,11 @@ trace::suspend_reason sleep_operation::wait_reason() const noexcept {
     return trace::suspend_reason::timer;
 }
 
-void sleep_operation::on_fire(timer_waiter& waiter) noexcept {
-    wake(*static_cast<sleep_operation&>(waiter).self_);
+std::uint64_t sleep_operation::on_fire(timer_waiter& waiter) noexcept {
+    runnable& self = *static_cast<sleep_operation&>(waiter).self_;
+    std::uint64_t task = self.owner->id();  // read before the frame and the task may go
+    wake(self);
+    return task;
 }
 
 void yield_operation::begin(runnable& self, std::coroutine_handle<> caller) noexcept {

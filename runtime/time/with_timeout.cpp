@@ -5,6 +5,8 @@
 
 #include <thread>
 
+#include "weft/task/task_state.hpp"
+
 namespace weft::detail {
 
 void timeout_scope::enter(runnable& self) noexcept {
@@ -26,11 +28,13 @@ bool timeout_scope::leave() noexcept {
     return self_->lifecycle.withdraw(epoch_) <= baseline_;
 }
 
-void timeout_scope::on_fire(timer_waiter& waiter) noexcept {
+std::uint64_t timeout_scope::on_fire(timer_waiter& waiter) noexcept {
     auto& scope = static_cast<timeout_scope&>(waiter);
+    std::uint64_t task = scope.self_->owner->id();  // read before the scope may go
     reason_ref why = make_reason("the deadline passed", std::source_location::current());
     scope.epoch_ = request_cancel_in_scope(*scope.self_, why);
     scope.fired_.store(true, std::memory_order_release);  // W2: the scope may go now
+    return task;
 }
 
 }  // namespace weft::detail

@@ -36,8 +36,9 @@ protected:
 /// A wheel entry with what happens at its deadline. `fire` runs on the thread that drives the
 /// wheel, after the entry was unlinked and outside the wheel's lock.
 struct timer_waiter : timer_entry {
-    explicit timer_waiter(void (*action)(timer_waiter&) noexcept) noexcept : fire(action) {}
-    void (*fire)(timer_waiter&) noexcept;
+    using action = std::uint64_t(timer_waiter&) noexcept;
+    explicit timer_waiter(action* what) noexcept : fire(what) {}
+    action* fire;  // returns the id of the task that it concerns, for the trace
     timer_port* port = nullptr;
 };
 

@@ -10,6 +10,8 @@
 // it is not needed. Until then the awaiter owns the frame; after a true answer it must not touch
 // the frame, the operation or the runnable again.
 //
+// Its words are part of the lifecycle word's protocol (lifecycle.hpp).
+//
 // Fields     resume_point, operation, worker: owner-confined while active, published by L2 of
 //            lifecycle.hpp · reason: atomic, L3 · ops, owner: immutable
 #pragma once

@@ -43,7 +43,7 @@ public:
 private:
     bool begin(runnable& self, std::coroutine_handle<> caller) noexcept;
     void end();
-    static void on_fire(timer_waiter& waiter) noexcept;
+    static std::uint64_t on_fire(timer_waiter& waiter) noexcept;
 
     time_point until_;
     runnable* self_ = nullptr;

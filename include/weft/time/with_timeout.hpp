@@ -37,7 +37,7 @@ public:
     [[nodiscard]] bool leave() noexcept;
 
 private:
-    static void on_fire(timer_waiter& waiter) noexcept;
+    static std::uint64_t on_fire(timer_waiter& waiter) noexcept;
 
     time_point until_;
     runnable* self_ = nullptr;

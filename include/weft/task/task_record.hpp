@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+// The control block of a task with room for its value, and what happens at the end of its body.
+#pragma once
+
+#include <coroutine>
+#include <exception>
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+#include "weft/task/task_state.hpp"
+
+namespace weft::detail {
+
+template <class T>
+struct value_storage {
+    value_storage() noexcept {}
+    ~value_storage() {}
+    template <class U>
+    void emplace(U&& value) {
+        std::construct_at(std::addressof(value_), std::forward<U>(value));
+    }
+    void destroy() noexcept { std::destroy_at(std::addressof(value_)); }
+    T& get() noexcept { return value_; }
+    union {
+        T value_;
+    };
+};
+template <>
+struct value_storage<void> {
+    void destroy() noexcept {}
+};
+
+/// The control block with room for the value.
+template <class T>
+class task_record final : public task_state {
+public:
+    /// Throws std::bad_alloc; `body` is untouched then.
+    static task_record* make(coro<T>& body, worker_port* creator, runtime_port& runtime) {
+        void* block = allocate_block(sizeof(task_record));
+        return new (block) task_record(body, creator, runtime);
+    }
+    [[nodiscard]] value_storage<T>& value() noexcept { return value_; }
+
+private:
+    task_record(coro<T>& body, worker_port* creator, runtime_port& runtime) noexcept
+        : task_state(ops_, creator, runtime, coro_access::promise(body).location(), &dispose) {
+        static_assert(alignof(task_record) <= 16, "return over-aligned values by std::unique_ptr");
+        auto frame = coro_access::release(body);
+        frame.promise().enter(*this, nullptr);
+        resume_point = frame;
+    }
+    static std::coroutine_handle<> finish(runnable& self, std::coroutine_handle<> frame) noexcept;
+    static std::coroutine_handle<> abandon(runnable& self) noexcept;
+    static void dispose(task_state& self) noexcept;
+    /// Moves the value in; returns the error if that, or the body, threw.
+    std::exception_ptr keep(result_slot<T>& result) noexcept;
+
+    static constexpr runnable_ops ops_{&finish, &abandon};
+    [[no_unique_address]] value_storage<T> value_;
+};
+
+template <class T>
+std::exception_ptr task_record<T>::keep(result_slot<T>& result) noexcept {
+    if (result.has_error()) return std::move(result.error());
+    if constexpr (!std::is_void_v<T>) {
+        try {
+            value_.emplace(std::move(result.value()));
+        } catch (...) {
+            return std::current_exception();
+        }
+    }
+    return nullptr;
+}
+
+template <class T>
+std::coroutine_handle<> task_record<T>::finish(runnable& self,
+                                               std::coroutine_handle<> frame) noexcept {
+    auto& record = static_cast<task_record&>(self);
+    auto typed = std::coroutine_handle<coro_promise<T>>::from_address(frame.address());
+    std::exception_ptr error = record.keep(typed.promise().result);
+    typed.destroy();  // the body's arguments go before anybody learns that the task is done
+    if (error) {
+        record.complete_error(std::move(error));
+    } else if (!record.complete_value()) {
+        record.value_.destroy();
+        record.complete_error(record.cancellation());
+    }
+    record.leave();
+    return std::noop_coroutine();
+}
+
+template <class T>
+std::coroutine_handle<> task_record<T>::abandon(runnable& self) noexcept {
+    auto& record = static_cast<task_record&>(self);
+    self.resume_point.destroy();
+    record.complete_error(record.cancellation());
+    record.leave();
+    return nullptr;
+}
+
+template <class T>
+void task_record<T>::dispose(task_state& self) noexcept {
+    auto& record = static_cast<task_record&>(self);
+    if (record.outcome() == outcome_kind::value) record.value_.destroy();
+    record.~task_record();
+    free_block(&record, sizeof(task_record));
+}
+
+}  // namespace weft::detail
