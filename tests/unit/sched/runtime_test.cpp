@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+#include "weft/runtime.hpp"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstring>
+#include <stdexcept>
+#include <system_error>
+#include <thread>
+
+#include "support/catch.hpp"
+#include "support/child_process.hpp"
+#include "support/runtime_case.hpp"
+#include "support/runtime_checklist.hpp"
+
+using namespace weft;
+using namespace weft::test;
+
+namespace {
+
+coro<int> returns(int value) { co_return value; }
+
+coro<std::string> thread_name() {
+    char name[32] = {};
+    pthread_getname_np(pthread_self(), name, sizeof name);
+    co_return name;
+}
+
+coro<std::size_t> stack_of_this_thread() {
+    pthread_attr_t attributes;
+    void* address = nullptr;
+    std::size_t size = 0;
+    if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
+        pthread_attr_getstack(&attributes, &address, &size);
+        pthread_attr_destroy(&attributes);
+    }
+    co_return size;
+}
+
+struct hook_counts {
+    std::atomic<unsigned> started{0};
+    std::atomic<unsigned> stopped{0};
+    std::atomic<std::uint64_t> indices{0};
+};
+
+coro<std::string> misuses(runtime& own) {
+    std::string found;
+    try {
+        own.block_on(returns(1));
+    } catch (const usage_error&) {
+        found += "block_on ";
+    }
+    try {
+        own.close();
+    } catch (const usage_error&) {
+        found += "close ";
+    }
+    try {
+        runtime nested{{.workers = 1}};
+    } catch (const usage_error&) {
+        found += "runtime";
+    }
+    co_return found;
+}
+
+coro<> exits(int code) {
+    std::exit(code);
+    co_return;
+}
+
+coro<int> forks() {
+    pid_t child = ::fork();
+    if (child == 0) ::_exit(42);
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    co_return WEXITSTATUS(status);
+}
+
+runtime& function_static() {
+    static runtime the_runtime{{.workers = 2}};
+    return the_runtime;
+}
+
+coro<> counts(std::atomic<unsigned>& ran) {
+    ++ran;
+    co_return;
+}
+
+coro<> spawns_into(runtime& other, std::atomic<unsigned>& ran) {
+    for (int i = 0; i < 100; ++i) other.spawn(counts(ran));
+    co_return;
+}
+
+coro<> waits_for_signal(gate& ready, std::string& seen) {
+    ready.open();
+    try {
+        co_await sleep(far);
+    } catch (const cancelled& c) {
+        seen = c.reason();
+        throw;
+    }
+}
+
+coro<> raises(gate& ready, int number) {
+    co_await ready;
+    ::kill(::getpid(), number);
+}
+
+coro<> main_under_signal(int number, std::string& seen) {
+    gate ready;
+    task<> raiser = create_task(raises(ready, number));
+    co_await waits_for_signal(ready, seen);
+}
+
+coro<int> swallows_signal(int number) {
+    std::string seen;
+    try {
+        co_await main_under_signal(number, seen);
+    } catch (const cancelled&) {
+        co_return 9;
+    }
+    co_return 1;
+}
+
+}  // namespace
+
+TEST_CASE("a runtime has the workers it was asked for") {
+    leak_check clean;
+    runtime three{{.workers = 3}};
+    CHECK(three.worker_count() == 3);
+    runtime some{};
+    CHECK(some.worker_count() >= 1);
+    CHECK_THROWS_AS(runtime({.workers = 257}), std::invalid_argument);
+}
+
+TEST_CASE("workers have names") {
+    leak_check clean;
+    CHECK(run(thread_name(), {.workers = 1}) == "weft-0");
+    CHECK(run(thread_name(), {.workers = 1, .thread_name = "a very long name"}) == "a very long-0");
+}
+
+TEST_CASE("workers have the stack they were asked for") {
+    leak_check clean;
+    std::size_t size = run(stack_of_this_thread(), {.workers = 1, .stack_size = 256 * 1024 - 5});
+    CHECK(size >= 256 * 1024 - 4096);
+    CHECK(size <= 512 * 1024);
+    CHECK_THROWS_AS(runtime({.workers = 2, .stack_size = 1}), std::system_error);
+}
+
+TEST_CASE("hooks run once on each worker") {
+    leak_check clean;
+    hook_counts counts;
+    runtime_options options{.workers = 4};
+    options.hook_context = &counts;
+    options.on_worker_start = [](unsigned index, void* context) {
+        auto& c = *static_cast<hook_counts*>(context);
+        ++c.started;
+        c.indices |= std::uint64_t{1} << index;
+    };
+    options.on_worker_stop = [](unsigned, void* context) {
+        ++static_cast<hook_counts*>(context)->stopped;
+    };
+    run(returns(0), options);
+    CHECK(counts.started == 4);
+    CHECK(counts.stopped == 4);
+    CHECK(counts.indices == 0xf);
+}
+
+TEST_CASE("what would block a worker is refused there") {
+    on_workers(multi, [](unsigned workers) {
+        runtime r{{.workers = workers}};
+        CHECK(r.block_on(misuses(r)) == "block_on close runtime");
+    });
+}
+
+TEST_CASE("two runtimes work side by side and start tasks on each other") {
+    on_workers(multi, [](unsigned workers) {
+        std::atomic<unsigned> ran{0};
+        runtime a{{.workers = workers}};
+        runtime b{{.workers = workers}};
+        task<> from_a = a.spawn(spawns_into(b, ran));
+        task<> from_b = b.spawn(spawns_into(a, ran));
+        a.block_on(ended(from_b));
+        b.block_on(ended(from_a));
+        while (ran != 200) std::this_thread::yield();
+    });
+}
+
+TEST_CASE("block_on from several threads at once") {
+    on_workers(multi, [](unsigned workers) {
+        runtime r{{.workers = workers}};
+        std::atomic<int> sum{0};
+        std::vector<std::thread> threads;
+        for (int i = 0; i < 8; ++i) {
+            threads.emplace_back([&r, &sum] {
+                for (int n = 0; n < 50; ++n) sum += r.block_on(returns(1));
+            });
+        }
+        for (std::thread& t : threads) t.join();
+        CHECK(sum == 400);
+    });
+}
+
+TEST_CASE("close from several threads at once, while others start tasks") {
+    on_workers(multi, [](unsigned workers) {
+        for (int round = 0; round < 20; ++round) {
+            std::atomic<unsigned> ran{0};
+            std::atomic<unsigned> accepted{0};
+            runtime r{{.workers = workers}};
+            std::vector<std::thread> threads;
+            for (int i = 0; i < 3; ++i) {
+                threads.emplace_back([&] {
+                    try {
+                        for (;;) {
+                            task<> t = r.spawn(counts(ran));
+                            ++accepted;
+                        }
+                    } catch (const runtime_closed&) {
+                    }
+                });
+            }
+            while (ran == 0) std::this_thread::yield();
+            for (int i = 0; i < 2; ++i) threads.emplace_back([&r] { r.close(); });
+            for (std::thread& t : threads) t.join();
+            CHECK(ran <= accepted);
+            CHECK(r.statistics().live_tasks == 0);
+        }
+    });
+}
+
+TEST_CASE("a task may end the process") {
+    child_result result = in_exiting_child([] {
+        run(exits(5), {.workers = 2});
+        return 1;
+    });
+    CHECK(result.exit_code == 5);
+    CHECK(result.output == "");
+}
+
+TEST_CASE("a task may fork, and the child may exit") {
+    on_workers(multi, [](unsigned workers) { CHECK(run(forks(), {.workers = workers}) == 42); });
+}
+
+TEST_CASE("a runtime may be a function's static") {
+    child_result result = in_exiting_child([] { return function_static().block_on(returns(6)); });
+    CHECK(result.exit_code == 6);
+    CHECK(result.output == "");
+}
+
+TEST_CASE("a runtime that is destroyed by its own task stops the program with a sentence") {
+    child_result result = in_child([] {
+        auto* r = new runtime{{.workers = 1}};
+        auto destroys = [](runtime* own) -> coro<> {
+            delete own;
+            co_return;
+        };
+        r->block_on(destroys(r));
+        return 0;
+    });
+    CHECK(result.signal == SIGABRT);
+    CHECK(result.output.find("destroyed by one of its own tasks") != std::string::npos);
+}
+
+TEST_CASE("SIGINT and SIGTERM cancel the main task") {
+    int number = GENERATE(SIGINT, SIGTERM);
+    child_result result = in_child([number] {
+        std::string seen;
+        try {
+            run(main_under_signal(number, seen), {.workers = 2, .handle_signals = true});
+        } catch (const interrupted& i) {
+            bool right =
+                i.signal_number() == number && seen == (number == SIGINT ? "SIGINT" : "SIGTERM");
+            return right ? 3 : 4;
+        }
+        return 5;
+    });
+    CHECK(result.exit_code == 3);
+}
+
+TEST_CASE("a main task that handles the signal returns normally, and a second one is deadly") {
+    child_result handled = in_child(
+        [] { return run(swallows_signal(SIGTERM), {.workers = 1, .handle_signals = true}); });
+    CHECK(handled.exit_code == 9);
+    child_result deadly = in_child([] {
+        auto ignores_one = []() -> coro<> {
+            std::string seen;
+            try {
+                co_await main_under_signal(SIGINT, seen);
+            } catch (const cancelled&) {
+            }
+            gate again;
+            again.open();
+            co_await raises(again, SIGINT);
+            co_await sleep(far);
+        };
+        run(ignores_one(), {.workers = 1, .handle_signals = true});
+        return 1;
+    });
+    CHECK(deadly.signal == SIGINT);
+}
+
+TEST_CASE("a signal that the process ignores stays ignored") {
+    child_result result = in_child([] {
+        signal(SIGINT, SIG_IGN);
+        auto survives = []() -> coro<int> {
+            gate ready;
+            ready.open();
+            co_await raises(ready, SIGINT);
+            co_await yield();
+            co_return 8;
+        };
+        return run(survives(), {.workers = 1, .handle_signals = true});
+    });
+    CHECK(result.exit_code == 8);
+}
