@@ -7,6 +7,8 @@
 #include "weft/combine/gather.hpp"
 #include "weft/combine/when_all.hpp"
 #include "weft/error.hpp"
+#include "weft/net/tcp_listener.hpp"
+#include "weft/net/tcp_stream.hpp"
 #include "weft/runtime.hpp"
 #include "weft/sync/oneshot.hpp"
 #include "weft/task/create_task.hpp"

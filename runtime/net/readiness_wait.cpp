@@ -3,6 +3,9 @@
 
 #include "net/readiness_wait.hpp"
 
+#include "weft/task/task_state.hpp"
+#include "weft/trace/events.hpp"
+
 namespace weft::detail {
 
 bool readiness_wait::begin(runnable& self, std::coroutine_handle<> caller) noexcept {
@@ -54,7 +57,14 @@ life::cancel_outcome readiness_wait::unlink() noexcept {
 }
 
 void readiness_wait::on_event(io_waiter* waiter) noexcept {
-    detail::wake(*static_cast<readiness_wait*>(waiter)->self_);
+    auto& self = static_cast<readiness_wait&>(*waiter);
+    if (worker_port* here = this_worker()) {
+        bool reads = self.direction_ == io_direction::read;
+        trace::io_ready(here->trace, self.self_->owner->id(),
+                        reads ? trace::io_operation::read : trace::io_operation::write,
+                        reads ? 1 : 2);
+    }
+    detail::wake(*self.self_);
 }
 
 }  // namespace weft::detail

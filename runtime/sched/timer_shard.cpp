@@ -3,6 +3,8 @@
 
 #include "sched/timer_shard.hpp"
 
+#include <algorithm>
+
 #include "weft/trace/events.hpp"
 
 namespace weft::detail {
@@ -28,7 +30,8 @@ std::size_t timer_shard::fire_due(time_point now, worker_port& driver) noexcept 
     }
     while (timer_entry* entry = due.pop_front()) {
         auto& waiter = static_cast<timer_waiter&>(*entry);
-        auto late = static_cast<std::uint64_t>(now.time_since_epoch().count() - waiter.deadline());
+        std::int64_t due_at = std::max<std::int64_t>(waiter.deadline(), 0);  // no overflow
+        auto late = static_cast<std::uint64_t>(now.time_since_epoch().count() - due_at);
         trace::timer_fire(driver.trace, waiter.fire(waiter), late);
     }
     return count;
