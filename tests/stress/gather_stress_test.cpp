@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+// gather under random failures and cancellations.
+#include "weft/combine/gather.hpp"
+
+#include <atomic>
+#include <random>
+#include <stdexcept>
+#include <thread>
+
+#include "stress/stress_scale.hpp"
+#include "support/catch.hpp"
+#include "support/runtime_case.hpp"
+#include "support/runtime_checklist.hpp"
+#include "support/seed.hpp"
+
+using namespace weft;
+using namespace weft::test;
+
+namespace {
+
+using dice = std::minstd_rand;
+
+struct tally {
+    std::atomic<long> begun{0};
+    std::atomic<long> ended{0};
+    std::atomic<long> gathers{0};
+    std::atomic<long> values{0};
+    std::atomic<long> errors{0};
+    std::atomic<long> cancellations{0};
+};
+
+coro<int> child(tally& t, unsigned roll) {
+    ++t.begun;
+    scope_exit leaving{[&t] { ++t.ended; }};
+    if (roll % 5 == 1) co_await yield();
+    if (roll % 5 == 2) co_await sleep(std::chrono::microseconds{roll % 100});
+    if (roll % 11 == 0) throw std::runtime_error("child");
+    if (roll % 13 == 0) throw cancelled{};
+    co_return 1;
+}
+
+coro<> gathers_at_random(tally& t, dice::result_type random, std::size_t rounds) {
+    dice d{random};
+    for (std::size_t i = 0; i < rounds; ++i) {
+        std::vector<task<int>> children;
+        auto width = d() % 6;
+        for (unsigned n = 0; n < width; ++n) {
+            children.push_back(create_task(child(t, static_cast<unsigned>(d()))));
+        }
+        if (!children.empty() && d() % 4 == 0) children.push_back(children.front());
+        if (!children.empty() && d() % 8 == 0) children.back().cancel();
+        ++t.gathers;
+        try {
+            if (d() % 2 == 0) {
+                std::vector<int> values = co_await gather(std::move(children));
+                t.values += static_cast<long>(values.size()) >= static_cast<long>(width) ? 1 : 0;
+            } else {
+                auto outcomes = co_await gather_settled(std::move(children));
+                t.values += static_cast<long>(outcomes.size()) >= static_cast<long>(width) ? 1 : 0;
+            }
+        } catch (const std::runtime_error&) {
+            ++t.errors;
+        } catch (const cancelled&) {
+            ++t.cancellations;
+        }
+    }
+}
+
+coro<> drains() {
+    while (all_tasks().size() > 1) co_await yield();
+}
+
+coro<> waits_for(std::vector<task<>>& tasks) {
+    for (task<>& t : tasks) co_await ended(t);
+}
+
+}  // namespace
+
+TEST_CASE("gathers with failures, cancellations and duplicates at random") {
+    on_workers(multi, [](unsigned workers) {
+        tally t;
+        std::size_t rounds = stress_iterations(1'500);
+        {
+            runtime r{{.workers = workers}};
+            std::vector<task<>> tasks;
+            for (unsigned i = 0; i < 4; ++i) {
+                auto random = static_cast<dice::result_type>(seed() + i);
+                tasks.push_back(r.spawn(gathers_at_random(t, random | 1, rounds)));
+            }
+            r.block_on(waits_for(tasks));
+            r.block_on(drains());
+            for (task<>& each : tasks) CHECK(outcome_of(each) == "value");
+        }
+        CHECK(t.gathers == static_cast<long>(4 * rounds));
+        CHECK(t.values + t.errors + t.cancellations == t.gathers);
+        CHECK(t.begun == t.ended);
+    });
+}
+
+TEST_CASE("gathers that are cancelled from a foreign thread at random") {
+    on_workers(multi, [](unsigned workers) {
+        tally t;
+        std::size_t rounds = stress_iterations(1'000);
+        runtime r{{.workers = workers}};
+        std::vector<task<>> tasks;
+        for (unsigned i = 0; i < 4; ++i) {
+            auto random = static_cast<dice::result_type>(seed() + i);
+            tasks.push_back(r.spawn(gathers_at_random(t, random | 1, rounds)));
+        }
+        std::atomic<bool> enough{false};
+        std::thread canceller{[&] {
+            dice d{static_cast<dice::result_type>(seed()) | 1};
+            while (!enough) {
+                tasks[d() % tasks.size()].cancel();
+                for (auto n = d() % 5'000; n > 0; --n) detail::real_environment::relax();
+            }
+        }};
+        r.block_on(waits_for(tasks));
+        enough = true;
+        canceller.join();
+        r.block_on(drains());
+        r.close();
+        CHECK(t.begun == t.ended);
+    });
+}
