@@ -42,9 +42,9 @@ void gather_core::member::on_done(completion_node& node) noexcept {
 }
 
 bool gather_core::child_done(task_state& child) noexcept {
-    bool failed = mode_ == mode::first_error && child.outcome() != task_state::outcome_kind::value;
-    if (failed) child.mark_observed();
-    bool decided = failed && resolve(&child);
+    bool failed = child.outcome() != task_state::outcome_kind::value;
+    if (failed) child.mark_observed();  // also if the await throws something else in the end
+    bool decided = failed && mode_ == mode::first_error && resolve(&child);
     bool last = remaining_.fetch_sub(1, std::memory_order_acq_rel) == 1;  // G3
     return decided || (last && resolve(nullptr));
 }
