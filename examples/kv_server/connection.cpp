@@ -20,9 +20,12 @@ connection::connection(service& host, std::uint64_t id, net::tcp_stream stream)
 
 weft::coro<> connection::serve(sweeper& expiry) {
     if (!prepare_stream()) co_return;
-    bool is_open = true;
-    while (is_open && co_await read()) is_open = co_await answer(expiry);
-    if (!is_open) co_await part();
+    // Written out: g++ 12 evaluates an await on the right of && although the left is false.
+    for (;;) {
+        if (!co_await read()) co_return;
+        if (!co_await answer(expiry)) break;
+    }
+    co_await part();
 }
 
 // Answers are written whole, so waiting for more before sending gains nothing. False: the client is
