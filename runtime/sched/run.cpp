@@ -51,7 +51,7 @@ bool worker::step() noexcept {
         }
     }
     if (after_burst) [[unlikely]] {
-        if (runnable* next = my_ready_.take_front()) {
+        if (runnable* next = alone_ ? my_ready_.take_front_alone() : my_ready_.take_front()) {
             run(next);
             return true;
         }
@@ -80,8 +80,9 @@ runnable* worker::next_local() noexcept {
     found_in_ = trace::run_source::inline_call;
     if (runnable* next = my_forks_.pop()) return next;
     found_in_ = trace::run_source::local;
+    if (alone_) return my_ready_.take_front_alone();
     if (runnable* next = my_ready_.take_front()) return next;
-    return alone_ ? nullptr : take_slot();
+    return take_slot();
 }
 
 runnable* worker::take_slot() noexcept {

@@ -155,11 +155,15 @@ void runtime_core::notify_one() noexcept {
 void runtime_core::enlist(task_state& task) {
     worker* mine = own_worker();
     bool refused = mine == nullptr && closing_.load(std::memory_order_relaxed);  // hint, no edge
-    if (refused || !registry_.add(task, mine != nullptr ? mine->index() : 0))
+    if (refused || !registry_.add(task, mine != nullptr ? mine->index() : registry_.nobody())) {
         throw runtime_closed();
+    }
 }
 
-void runtime_core::delist(task_state& task) noexcept { registry_.remove(task); }
+void runtime_core::delist(task_state& task) noexcept {
+    worker* mine = own_worker();
+    registry_.remove(task, mine != nullptr ? mine->index() : registry_.nobody());
+}
 
 std::uint64_t runtime_core::next_task_id() noexcept {
     static env::atomic<std::uint64_t> next{1};

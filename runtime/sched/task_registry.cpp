@@ -5,11 +5,11 @@
 
 namespace weft::detail {
 
-bool task_registry::add(task_state& task, std::size_t where) noexcept {
-    shard& home = shards_[where];
-    std::lock_guard guard{home.mutex};
+bool task_registry::add(task_state& task, std::size_t caller) noexcept {
+    shard& home = shards_[caller];
+    biased_guard guard{home.mutex, owns(caller, caller)};
     if (home.closed) return false;
-    task.registry_shard = static_cast<std::uint16_t>(where);
+    task.registry_shard = static_cast<std::uint16_t>(caller);
     task.registry_next = home.first;
     task.registry_previous = nullptr;
     if (home.first != nullptr) home.first->registry_previous = &task;
@@ -18,9 +18,9 @@ bool task_registry::add(task_state& task, std::size_t where) noexcept {
     return true;
 }
 
-void task_registry::remove(task_state& task) noexcept {
+void task_registry::remove(task_state& task, std::size_t caller) noexcept {
     shard& home = shards_[task.registry_shard];
-    std::lock_guard guard{home.mutex};
+    biased_guard guard{home.mutex, owns(caller, task.registry_shard)};
     if (task.registry_previous != nullptr)
         task.registry_previous->registry_next = task.registry_next;
     else

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the weft authors
 
-// The tasks that are not done: one intrusive list for each worker, so that creating and ending a
-// task on its own worker touches no shared line.
+// The tasks that are not done: one intrusive list for each worker and one for everybody else, so
+// that creating and ending a task on the same worker touches no shared line and, while nobody else
+// looks, costs no atomic read-modify-write.
 //
 // Fields     list, closed → the shard's mutex
 // Invariants R1 a task is in the list of `registry_shard` from enlist until delist.
@@ -15,19 +16,21 @@
 #include <mutex>
 #include <vector>
 
-#include "weft/park/futex_mutex.hpp"
+#include "weft/park/biased_mutex.hpp"
 #include "weft/task/task_state.hpp"
 
 namespace weft::detail {
 
 class task_registry {
 public:
-    explicit task_registry(std::size_t shards)
-        : shards_(std::make_unique<shard[]>(shards)), count_(shards) {}
+    explicit task_registry(std::size_t workers)
+        : shards_(std::make_unique<shard[]>(workers + 1)), count_(workers + 1) {}
+    /// Who calls, where no worker of this runtime does.
+    [[nodiscard]] std::size_t nobody() const noexcept { return count_ - 1; }
 
-    /// False once closed.
-    [[nodiscard]] bool add(task_state& task, std::size_t where) noexcept;
-    void remove(task_state& task) noexcept;
+    /// `caller`: the worker whose thread this is, or nobody(). False once closed.
+    [[nodiscard]] bool add(task_state& task, std::size_t caller) noexcept;
+    void remove(task_state& task, std::size_t caller) noexcept;
     /// Each with a reference for the caller.
     [[nodiscard]] std::vector<task_state*> snapshot();
     [[nodiscard]] std::size_t size() noexcept;
@@ -35,8 +38,11 @@ public:
     [[nodiscard]] bool try_close() noexcept;
 
 private:
+    [[nodiscard]] bool owns(std::size_t caller, std::size_t where) const noexcept {
+        return caller == where && caller != nobody();
+    }
     struct alignas(64) shard {
-        futex_mutex<real_environment> mutex;
+        biased_mutex<real_environment> mutex;
         task_state* first = nullptr;
         std::size_t size = 0;
         bool closed = false;

@@ -34,6 +34,10 @@ enum class mutation : std::uint8_t {
     idle_undo_without_recheck,    ///< notify_one() gives up after a failed claim without looking
                                   ///< again
     idle_claims_twice,  ///< a claim does not look whether it was the one that cleared the bit
+    // include/weft/park/biased_mutex.hpp
+    biased_owner_without_fence,    ///< the owner looks for a visitor before it is seen inside (Q2)
+    biased_visitor_without_fence,  ///< a visitor looks inside before the bias is seen gone (Q2)
+    biased_visitor_does_not_wait,  ///< a visitor does not wait for an owner who is inside (Q1)
     // include/weft/task/lifecycle.hpp
     lifecycle_ignore_early_wake,     ///< try_suspend() does not look for an early wake (I3)
     lifecycle_ignore_early_cancel,   ///< try_suspend() does not look for an earlier request (I4)

@@ -97,6 +97,7 @@ private:
     T* pop() noexcept;
     T* pop_last(index last, index top) noexcept;
     T* take_front() noexcept;
+    T* take_front_alone() noexcept;
     void reserve(std::size_t more);
     stolen<T> steal() noexcept;
     stolen<T> steal_fifo() noexcept;
@@ -130,6 +131,8 @@ public:
     [[nodiscard]] T* pop() noexcept { return deque_->pop(); }
     /// The oldest item or nullptr; costs a CAS. On lifo and fifo deques alike.
     [[nodiscard]] T* take_front() noexcept { return deque_->take_front(); }
+    /// The same where no thief exists: plain reads and writes.
+    [[nodiscard]] T* take_front_alone() noexcept { return deque_->take_front_alone(); }
     [[nodiscard]] bool is_empty() const noexcept { return deque_->is_empty(); }
 
 private:
@@ -245,6 +248,15 @@ inline T* work_deque<Env, T>::take_front() noexcept {
     }
     top_known_ = bottom;
     return nullptr;
+}
+
+template <class Env, class T>
+inline T* work_deque<Env, T>::take_front_alone() noexcept {
+    const index bottom = bottom_.load(std::memory_order_relaxed);  // the owner's own store
+    const index top = top_.load(std::memory_order_relaxed);        // the owner's own store
+    if (bottom <= top) return nullptr;
+    top_.store(top + 1, std::memory_order_relaxed);  // I2: nobody else claims
+    return static_cast<T*>(newest_->get(top));
 }
 
 template <class Env, class T>
