@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <sys/prctl.h>
 
 #include <csignal>
 #include <stdexcept>
@@ -116,6 +117,9 @@ void runtime_core::enter_thread(void* argument) noexcept {
 void runtime_core::thread_body(worker& mine, unsigned index) noexcept {
     std::string name = thread_name_.substr(0, 11) + "-" + std::to_string(index);
     pthread_setname_np(pthread_self(), name.c_str());
+    // Fact: the kernel delays timed waits by up to 50 us to merge them; a task runtime has merged
+    // its timers already.
+    prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0);
     if (options_.pin) pin_to_core(index);
     set_this_worker(&mine);
     trace::attach(mine.trace, trace::emitter_kind::worker, index, name);
