@@ -20,10 +20,12 @@ connection::connection(service& host, std::uint64_t id, net::tcp_stream stream)
 
 weft::coro<> connection::serve(sweeper& expiry) {
     if (!prepare_stream()) co_return;
-    // Written out: g++ 12 evaluates an await on the right of && although the left is false.
+    // Each await in a statement of its own: g++ 12 gets one on the right of && in a loop wrong.
     for (;;) {
-        if (!co_await read()) co_return;
-        if (!co_await answer(expiry)) break;
+        const bool has_more = co_await read();
+        if (!has_more) co_return;
+        const bool goes_on = co_await answer(expiry);
+        if (!goes_on) break;
     }
     co_await part();
 }
