@@ -73,6 +73,7 @@ runnable* worker::next_local() noexcept {
     if (!alone_ && slot_streak_ < slot_limit) {
         if (runnable* next = take_slot()) {
             ++slot_streak_;
+            found_in_ = trace::run_source::next_slot;
             return next;
         }
     }
@@ -82,12 +83,12 @@ runnable* worker::next_local() noexcept {
     found_in_ = trace::run_source::local;
     if (alone_) return my_ready_.take_front_alone();
     if (runnable* next = my_ready_.take_front()) return next;
+    found_in_ = trace::run_source::next_slot;
     return take_slot();
 }
 
 runnable* worker::take_slot() noexcept {
     if (next_slot_.load(std::memory_order_relaxed) == nullptr) return nullptr;  // S4: hint
-    found_in_ = trace::run_source::next_slot;
     return next_slot_.exchange(nullptr, std::memory_order_acquire);  // S4
 }
 

@@ -52,14 +52,23 @@ coro<void> run_callbacks(any_task done_task, std::shared_ptr<failure_sink> sink)
 
 /// Starts the callback runner, a task made beforehand so that completion allocates nothing.
 struct callback_starter : completion_node {
-    explicit callback_starter(task<void> ready) noexcept
-        : completion_node(&start), runner(std::move(ready)) {}
+    callback_starter() noexcept : completion_node(&start) {}
     static void start(completion_node& node) noexcept {
         std::unique_ptr<callback_starter> self{static_cast<callback_starter*>(&node)};
         submit(*task_access::state(self->runner));
     }
     task<void> runner;
 };
+
+/// A runner that is neither registered nor queued yet: to be either that or discarded.
+std::unique_ptr<callback_starter> prepare_callbacks(const any_task& of, runtime_port& runtime) {
+    auto starter = std::make_unique<callback_starter>();
+    auto body = run_callbacks(of, runtime.failures());
+    starter->runner =
+        task_access::adopt(task_record<void>::make(body, &runtime.any_worker(), runtime));
+    task_access::state(starter->runner)->hidden = true;
+    return starter;
+}
 
 }  // namespace
 
@@ -131,26 +140,31 @@ callback_token any_task::add_done_callback(std::move_only_function<void(any_task
     detail::task_extras& more = task.extras();
     detail::live_runtime alive{&task.runtime()};
     if (alive.get() == nullptr) throw runtime_closed();
-    detail::runtime_port& runtime = *alive.get();
+    auto starter = detail::prepare_callbacks(*this, *alive.get());
+    detail::task_state& runner = *detail::task_access::state(starter->runner);
     callback_token token = 0;
     {
-        std::lock_guard guard{more.mutex};
-        token = ++more.last_token;
-        more.callbacks.push_back({token, std::move(f)});
-        if (more.runner_registered) return token;
-        more.runner_registered = true;
+        std::unique_lock guard{more.mutex};
+        try {
+            more.callbacks.push_back({more.last_token + 1, std::move(f)});
+            token = ++more.last_token;
+            if (!more.runner_registered) alive.get()->enlist(runner);
+        } catch (...) {
+            if (token != 0) more.callbacks.pop_back();
+            guard.unlock();
+            runner.discard();
+            throw;
+        }
+        if (std::exchange(more.runner_registered, true)) {
+            guard.unlock();
+            runner.discard();
+            return token;
+        }
     }
-    auto body = detail::run_callbacks(*this, runtime.failures());
-    auto runner =
-        detail::task_access::adopt(detail::task_record<void>::make(body, task.worker, runtime));
-    detail::task_state& runner_state = *detail::task_access::state(runner);
-    runner_state.hidden = true;
-    detail::begin_task(runner_state, {}, runtime);
-    auto starter = std::make_unique<detail::callback_starter>(std::move(runner));
     if (task.add_completion(*starter))
         static_cast<void>(starter.release());
     else
-        detail::submit(runner_state);
+        detail::submit(runner);
     return token;
 }
 
