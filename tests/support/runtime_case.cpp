@@ -14,6 +14,17 @@
 #include "support/catch.hpp"
 #include "weft/task/frame_pool.hpp"
 
+#if defined(__SANITIZE_THREAD__)
+#define WEFT_TEST_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define WEFT_TEST_TSAN 1
+#endif
+#endif
+#ifndef WEFT_TEST_TSAN
+#define WEFT_TEST_TSAN 0
+#endif
+
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define WEFT_TEST_SANITIZED 1
 #elif defined(__has_feature)
@@ -50,6 +61,8 @@ std::chrono::milliseconds unit() {
     }
     return std::chrono::milliseconds{sanitized ? 200 : 50};
 }
+
+bool signals_are_deferred() noexcept { return WEFT_TEST_TSAN != 0; }
 
 watchdog::watchdog(std::string_view name) {
     std::size_t length = std::min(name.size(), sizeof watched - 1);

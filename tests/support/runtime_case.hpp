@@ -31,6 +31,10 @@ inline constexpr std::chrono::seconds far{30};
 /// What must be over although somebody slept `far`.
 inline constexpr std::chrono::seconds soon{15};
 
+/// ThreadSanitizer keeps a signal back while the thread sits in a system call that it does not
+/// know, such as a futex wait: tests of signals cannot run under it.
+[[nodiscard]] bool signals_are_deferred() noexcept;
+
 /// Aborts the process, with the name, if it lives longer than 25 s (100 s under a sanitizer).
 class watchdog {
 public:

@@ -268,6 +268,7 @@ TEST_CASE("a runtime that is destroyed by its own task stops the program with a 
 }
 
 TEST_CASE("SIGINT and SIGTERM cancel the main task") {
+    if (signals_are_deferred()) return;
     int number = GENERATE(SIGINT, SIGTERM);
     child_result result = in_child([number] {
         std::string seen;
@@ -284,6 +285,7 @@ TEST_CASE("SIGINT and SIGTERM cancel the main task") {
 }
 
 TEST_CASE("a main task that handles the signal returns normally, and a second one is deadly") {
+    if (signals_are_deferred()) return;
     child_result handled = in_child(
         [] { return run(swallows_signal(SIGTERM), {.workers = 1, .handle_signals = true}); });
     CHECK(handled.exit_code == 9);
