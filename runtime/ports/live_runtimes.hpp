@@ -13,7 +13,7 @@ namespace weft::detail {
 
 /// Keeps a runtime from being destroyed while it exists.
 class live_runtime {
-   public:
+public:
     /// `runtime` may dangle; get() is nullptr then.
     explicit live_runtime(runtime_port* runtime) noexcept;
     [[nodiscard]] runtime_port* get() const noexcept { return runtime_; }
@@ -21,7 +21,7 @@ class live_runtime {
     static void enter(runtime_port& runtime);
     static void leave(runtime_port& runtime) noexcept;
 
-   private:
+private:
     std::unique_lock<std::mutex> lock_;
     runtime_port* runtime_ = nullptr;
 };

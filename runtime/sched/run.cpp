@@ -89,7 +89,7 @@ runnable* worker::next_local() noexcept {
 
 runnable* worker::take_slot() noexcept {
     if (next_slot_.load(std::memory_order_relaxed) == nullptr) return nullptr;  // S4: hint
-    return next_slot_.exchange(nullptr, std::memory_order_acquire);  // S4
+    return next_slot_.exchange(nullptr, std::memory_order_acquire);             // S4
 }
 
 void worker::run(runnable* next) noexcept {
