@@ -30,6 +30,19 @@ void task_registry::remove(task_state& task, std::size_t caller) noexcept {
     --home.size;
 }
 
+namespace {
+
+void make_room(std::vector<task_state*>& found, std::size_t needed) {
+    try {
+        found.reserve(needed);
+    } catch (...) {
+        for (task_state* t : found) t->drop();
+        throw;
+    }
+}
+
+}  // namespace
+
 std::vector<task_state*> task_registry::snapshot() {
     std::vector<task_state*> found;
     for (std::size_t i = 0; i < count_; ++i) {
@@ -38,7 +51,7 @@ std::vector<task_state*> task_registry::snapshot() {
             std::size_t needed = found.size() + shards_[i].size;
             if (found.capacity() < needed) {
                 guard.unlock();
-                found.reserve(needed + needed / 4 + 16);
+                make_room(found, needed + needed / 4 + 16);
                 continue;
             }
             for (task_state* t = shards_[i].first; t != nullptr; t = t->registry_next) {

@@ -223,7 +223,12 @@ std::vector<any_task> all_tasks() {
     detail::worker_port& here = detail::worker_for_create_task();
     std::vector<any_task> tasks;
     std::vector<detail::task_state*> live = here.runtime().live_tasks();
-    tasks.reserve(live.size());
+    try {
+        tasks.reserve(live.size());
+    } catch (...) {
+        for (detail::task_state* state : live) state->drop();
+        throw;
+    }
     for (detail::task_state* state : live) {
         if (state->hidden)
             state->drop();

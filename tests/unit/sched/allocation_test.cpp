@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+// The N-th allocation fails, for every N: what starts tasks either works or throws, leaks nothing
+// and leaves the runtime in working order. Only the thread under test is failed.
+#include <cstddef>
+#include <cstdlib>
+#include <new>
+#include <vector>
+
+#include "support/catch.hpp"
+#include "support/runtime_case.hpp"
+#include "support/runtime_checklist.hpp"
+
+namespace {
+
+// Allocations until the failing one; negative: none fails.
+constinit thread_local long countdown = -1;
+constinit thread_local bool has_failed = false;
+
+void* allocate(std::size_t size, std::size_t alignment) {
+    if (countdown >= 0 && countdown-- == 0) {
+        has_failed = true;
+        throw std::bad_alloc();
+    }
+    void* block =
+        alignment <= alignof(std::max_align_t)
+            ? std::malloc(size == 0 ? 1 : size)
+            : std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+    if (block == nullptr) throw std::bad_alloc();
+    return block;
+}
+
+}  // namespace
+
+void* operator new(std::size_t size) { return allocate(size, 1); }
+void* operator new(std::size_t size, std::align_val_t alignment) {
+    return allocate(size, static_cast<std::size_t>(alignment));
+}
+void operator delete(void* block) noexcept { std::free(block); }
+void operator delete(void* block, std::size_t) noexcept { std::free(block); }
+void operator delete(void* block, std::align_val_t) noexcept { std::free(block); }
+void operator delete(void* block, std::size_t, std::align_val_t) noexcept { std::free(block); }
+
+using namespace weft;
+using namespace weft::test;
+
+namespace {
+
+coro<int> gives(int value) {
+    co_await yield();
+    co_return value;
+}
+
+/// Fails the N-th allocation of `action`, for N = 0, 1, 2, ... until it meets none. Returns N.
+template <class Action>
+long sweep(Action action) {
+    for (long n = 0; n < 10'000; ++n) {
+        has_failed = false;
+        countdown = n;
+        try {
+            action();
+        } catch (const std::bad_alloc&) {
+        }
+        countdown = -1;
+        if (!has_failed) return n;
+    }
+    return -1;
+}
+
+coro<> drains() {
+    while (all_tasks().size() > 1) co_await yield();
+}
+
+coro<> starts_tasks_without_memory() {
+    // Far more than the frame pool has ready, so that it has to ask for more.
+    long points = sweep([] {
+        std::vector<task<int>> all;
+        all.reserve(200);
+        for (int i = 0; i < 200; ++i)
+            all.push_back(create_task(gives(i), {.name = "a rather long name"}));
+    });
+    CHECK(points > 0);
+    co_await drains();
+    task<int> t = create_task(gives(1));
+    long callbacks = sweep([&t] { t.add_done_callback([](any_task) {}); });
+    CHECK(callbacks > 0);
+    int value = co_await t;
+    CHECK(value == 1);
+    long renames = sweep([&t] { t.set_name("another rather long name"); });
+    CHECK(renames > 0);
+    long lists = sweep([] { static_cast<void>(all_tasks()); });
+    CHECK(lists > 0);
+    co_await drains();
+}
+
+coro<> combines_without_memory() {
+    long gathers = sweep([] {
+        std::vector<coro<int>> all;
+        for (int i = 0; i < 10; ++i) all.push_back(gives(i));
+        auto both = gather(std::move(all));
+        static_cast<void>(both);
+    });
+    CHECK(gathers > 0);
+    co_await drains();
+    long forks = sweep([] {
+        std::vector<coro<int>> all;
+        for (int i = 0; i < 10; ++i) all.push_back(gives(i));
+        auto both = when_all(std::move(all));
+        static_cast<void>(both);
+    });
+    CHECK(forks > 0);
+    // A request without memory for its reason is a request all the same.
+    task<int> t = create_task(gives(1));
+    co_await yield();
+    bool accepted = true;
+    sweep(
+        [&] { accepted = t.cancel("a reason that is too long for any small buffer") && accepted; });
+    CHECK(accepted);
+    while (!t.done()) co_await yield();
+    CHECK(t.cancelled());
+}
+
+}  // namespace
+
+TEST_CASE("starting tasks without memory") {
+    on_workers(multi,
+               [](unsigned workers) { run(starts_tasks_without_memory(), {.workers = workers}); });
+}
+
+TEST_CASE("combining tasks without memory") {
+    on_workers(multi,
+               [](unsigned workers) { run(combines_without_memory(), {.workers = workers}); });
+}
+
+TEST_CASE("starting a runtime without memory") {
+    leak_check clean;
+    long points = sweep([] { runtime r{{.workers = 3}}; });
+    CHECK(points > 0);
+    CHECK(run(gives(3), {.workers = 3}) == 3);
+}
+
+TEST_CASE("spawning without memory") {
+    on_workers(multi, [](unsigned workers) {
+        runtime r{{.workers = workers}};
+        long points = sweep([&r] {
+            for (int i = 0; i < 100; ++i) r.spawn(gives(i), {.name = "a rather long name"});
+        });
+        CHECK(points > 0);
+        r.block_on(drains());
+    });
+}
