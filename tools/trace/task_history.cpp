@@ -148,22 +148,47 @@ void task_history::on_cancel(const recorded_event& e, std::uint64_t now) {
     listener_.cancel_requested(task, e, now);
 }
 
+namespace {
+
+/// Where the bracket begins that the last character closes; npos if it closes none.
+std::size_t find_opening(std::string_view text, char opening, char closing) {
+    if (!text.ends_with(closing)) return std::string_view::npos;
+    int depth = 0;
+    for (std::size_t at = text.size(); at-- > 0;) {
+        if (text[at] == closing) ++depth;
+        if (text[at] == opening && --depth == 0) return at;
+    }
+    return std::string_view::npos;
+}
+
+/// What create_task(callable, arguments...) was given, read from its wrapper's template arguments;
+/// empty if they look otherwise.
+std::string_view wrapped_callable(std::string_view arguments) {
+    const std::string_view mark = "F = ";
+    const std::size_t begin = arguments.find(mark);
+    const std::size_t end = std::min(arguments.find(", Args = "), arguments.find("; Args = "));
+    if (begin == std::string_view::npos || end == std::string_view::npos) return {};
+    return arguments.substr(begin + mark.size(), end - begin - mark.size());
+}
+
+}  // namespace
+
+// g++ appends ` [with T = int; ...]` to a template's name, clang ` [T = int, ...]`.
 std::string short_name(const std::string& function) {
-    std::string name = function.substr(0, function.find(" [with "));
-    for (const char* suffix : {" const", " noexcept", " mutable"}) {
-        if (name.ends_with(suffix)) name.resize(name.size() - std::string(suffix).size());
-    }
-    const std::string whole = name;
-    if (name.ends_with(')')) {
-        int depth = 0;
-        std::size_t at = name.size();
-        while (at > 0) {
-            --at;
-            if (name[at] == ')') ++depth;
-            if (name[at] == '(' && --depth == 0) break;
+    std::string_view name = function;
+    if (const std::size_t at = find_opening(name, '[', ']'); at != std::string_view::npos) {
+        if (name.contains("weft::detail::invoke_in_frame")) {
+            if (const auto callable = wrapped_callable(name.substr(at)); !callable.empty())
+                return std::string(callable);
         }
-        name.resize(at);
+        name = name.substr(0, at);
+        while (name.ends_with(' ')) name.remove_suffix(1);
     }
+    for (const std::string_view suffix : {" const", " noexcept", " mutable"}) {
+        if (name.ends_with(suffix)) name.remove_suffix(suffix.size());
+    }
+    if (const std::size_t at = find_opening(name, '(', ')'); at != std::string_view::npos)
+        name = name.substr(0, at);
     int depth = 0;
     std::size_t start = 0;
     for (std::size_t i = 0; i < name.size(); ++i) {
@@ -171,8 +196,8 @@ std::string short_name(const std::string& function) {
         if (name[i] == '>' || name[i] == ')') --depth;
         if (name[i] == ' ' && depth == 0) start = i + 1;
     }
-    name.erase(0, start);
-    return name.empty() ? whole : name;
+    name.remove_prefix(start);
+    return std::string(name.empty() ? std::string_view(function) : name);
 }
 
 std::string type_name(const trace::trace_file& file, std::uint32_t type) {
