@@ -71,8 +71,9 @@ class Programs:
         preset = ["--preset", "release"] if is_new else ["-S", REPOSITORY]
         configured = _run(["cmake", *preset, "-B", self.build], log, cwd=REPOSITORY)
         build = ["cmake", "--build", self.build, "--target"]
+        wanted = [f"bench_scenario_{workload.name}" for workload in workloads]
         # Ninja's -k 0 goes on after a contender that does not compile.
-        if configured and _run([*build, "bench_scenario", "--", "-k", "0"], log):
+        if configured and _run([*build, *wanted, "--", "-k", "0"], log):
             return
         for workload in workloads:
             programs = {c: self.path(workload, c) for c, source in workload.sources.items()
@@ -91,7 +92,10 @@ class Programs:
         # The lock's format belongs to whichever cargo wrote it, and an older one refuses it.
         (plan.SCENARIO / "Cargo.lock").unlink(missing_ok=True)
         places = {"CARGO_TARGET_DIR": str(self.folder / "rust")}
+        names = [self.path(workload, contender).name for workload in workloads
+                 for contender, source in workload.sources.items() if source.suffix == ".rs"]
         command = ["cargo", "build", "--release", "--offline"]
+        command += [word for name in names for word in ("--bin", name)]
         if not _run(command, log, cwd=plan.SCENARIO, env=os.environ | places):
             self._forget(workloads, ".rs")
 
