@@ -111,7 +111,7 @@ thread_cache::list frame_depot::take(std::size_t index) {
 thread_cache::list frame_depot::cut(std::size_t index) {
     std::size_t block = bytes_of(index);
     std::size_t count = std::min<std::size_t>(batch_blocks, chunk_bytes / block);
-    chunks_.reserve(chunks_.size() + 1);
+    if (chunks_.size() == chunks_.capacity()) chunks_.reserve(2 * chunks_.size() + 16);
     auto* chunk = static_cast<std::byte*>(::operator new(count * block, std::align_val_t{64}));
     chunks_.push_back(chunk);
     free_node* first = nullptr;
