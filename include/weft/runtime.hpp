@@ -57,6 +57,7 @@ struct runtime_statistics {
 
 namespace detail {
 class runtime_core;
+class main_wait;
 }  // namespace detail
 
 /// Several may exist in one process. Construction starts the workers: throws std::system_error when
@@ -93,8 +94,9 @@ public:
     [[nodiscard]] runtime_statistics statistics() const;
 
 private:
-    void check_blocking_allowed() const;
-    void block_until_done(const any_task& main);
+    /// Watches signals from here on, before the main task can be seen running.
+    [[nodiscard]] std::shared_ptr<detail::main_wait> prepare_to_block() const;
+    static void block_until_done(detail::main_wait& wait, const any_task& main);
     [[nodiscard]] detail::runtime_port& port() const;
     [[nodiscard]] detail::worker_port& any_worker() const;
     void inject(const any_task& ready);
@@ -121,9 +123,9 @@ task<T> runtime::spawn(coro<T> body, task_options options) {
 
 template <class T>
 T runtime::block_on(coro<T> body) {
-    check_blocking_allowed();
+    auto wait = prepare_to_block();
     task<T> main = spawn(std::move(body));
-    block_until_done(main);
+    block_until_done(*wait, main);
     if constexpr (std::is_void_v<T>)
         main.result();
     else

@@ -13,6 +13,20 @@
 
 namespace weft {
 
+namespace detail {
+
+/// What a thread that blocks for a main task waits on.
+class main_wait {
+public:
+    explicit main_wait(bool handle_signals) {
+        if (handle_signals) signals.emplace(*latch);
+    }
+    std::shared_ptr<completion_latch> latch = std::make_shared<completion_latch>();
+    std::optional<signal_watch> signals;
+};
+
+}  // namespace detail
+
 namespace {
 
 void refuse_on_a_worker() {
@@ -56,25 +70,25 @@ detail::worker_port& runtime::any_worker() const { return core_->any_worker(); }
 
 void runtime::inject(const any_task& ready) { core_->inject(*detail::task_access::state(ready)); }
 
-void runtime::check_blocking_allowed() const { refuse_on_a_worker(); }
+std::shared_ptr<detail::main_wait> runtime::prepare_to_block() const {
+    refuse_on_a_worker();
+    return std::make_shared<detail::main_wait>(core_->options().handle_signals);
+}
 
-void runtime::block_until_done(const any_task& main) {
-    auto latch = std::make_shared<detail::completion_latch>();
-    latch->watch(*detail::task_access::state(main));
-    std::optional<detail::signal_watch> signals;
-    if (core_->options().handle_signals) signals.emplace(*latch);
+void runtime::block_until_done(detail::main_wait& wait, const any_task& main) {
+    detail::completion_latch& latch = *wait.latch;
+    latch.watch(*detail::task_access::state(main));
     for (;;) {
-        std::uint32_t seen = latch->events();
-        if (latch->is_open()) break;
-        if (int number = signals ? signals->take() : 0) {
+        std::uint32_t seen = latch.events();
+        if (latch.is_open()) break;
+        if (int number = wait.signals ? wait.signals->take() : 0) {
             main.cancel(number == SIGINT ? "SIGINT" : "SIGTERM");
             continue;
         }
-        latch->wait(seen, detail::time_point::max());
+        latch.wait(seen, detail::time_point::max());
     }
-    if (signals && signals->taken() != 0 && main.cancelled() && main.uncancel() == 0) {
-        throw interrupted(signals->taken());
-    }
+    int number = wait.signals ? wait.signals->taken() : 0;
+    if (number != 0 && main.cancelled() && main.uncancel() == 0) throw interrupted(number);
 }
 
 }  // namespace weft
