@@ -62,7 +62,7 @@ weft::coro<> server::accept_clients(net::tcp_listener& listener) {
         net::tcp_stream stream = co_await listener.accept();
         auto who = std::make_unique<client>(*this, id, std::move(stream));
         forget_finished();
-        tasks_.push_back(weft::create_task(&server::serve, this, std::move(who)));
+        tasks_.push_back(weft::create_task(serve(std::move(who))));
     }
 }
 
