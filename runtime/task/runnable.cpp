@@ -62,7 +62,8 @@ bool is_on_the_way(const runnable& wanted, const runnable* top) noexcept {
 runnable* ask_next(runnable* top, runnable& child, const reason_ref& why,
                    outcome& broken) noexcept {
     life::ticket answer = ask(child, why);
-    bool circle = answer.duty == duty::recorded && is_on_the_way(child, top);
+    // Only a busy one can be on the way; the search is long in a deep chain.
+    bool circle = answer.duty == duty::recorded_at_busy && is_on_the_way(child, top);
     if (circle) {
         child.lifecycle.withdraw(answer.epoch);
         broken = top->operation->unlink();

@@ -46,7 +46,8 @@ class lifecycle {
 public:
     enum class suspension { suspended, woken, cancel_pending };
     enum class wake_duty { none, enqueue };
-    enum class cancel_duty { refused, recorded, handle_operation };
+    // recorded_at_busy: as recorded, and a canceller is at work on the operation.
+    enum class cancel_duty { refused, recorded, recorded_at_busy, handle_operation };
     enum class cancel_outcome { forwarded, unlinked, lost };
     enum class release_duty { none, enqueue, handle_again };
     struct ticket {
@@ -210,8 +211,9 @@ auto lifecycle<Env>::request() noexcept -> ticket {
         return (v & state_mask) == waiting ? v | busy_bit : v;
     });
     if ((before & state_mask) == done) return {cancel_duty::refused, 0};
-    bool handle = (before & state_mask) == waiting && (before & busy_bit) == 0;
-    return {handle ? cancel_duty::handle_operation : cancel_duty::recorded, epoch(before)};
+    if ((before & state_mask) != waiting) return {cancel_duty::recorded, epoch(before)};
+    bool handle = (before & busy_bit) == 0;
+    return {handle ? cancel_duty::handle_operation : cancel_duty::recorded_at_busy, epoch(before)};
 }
 
 template <class Env>

@@ -102,6 +102,19 @@ coro<> injected_beside_busy_workers(std::atomic<bool>& flag, gate& busy_now) {
     co_await gather(std::move(busy));
 }
 
+/// Blocks its worker, without an await, until somebody else has run the other task.
+coro<> blocks_until_served(coro<> other, std::atomic<bool>& flag, bool started_before) {
+    task<> t = create_task(std::move(other));
+    if (started_before) co_await yield();
+    while (!flag) detail::real_environment::relax();
+    co_await t;
+}
+
+coro<> sleeps_and_sets(std::atomic<bool>& flag) {
+    co_await sleep(std::chrono::milliseconds{5});
+    flag = true;
+}
+
 coro<> starts_child_when_stopped(gate& started, event_log& log) {
     started.open();
     try {
@@ -158,6 +171,17 @@ TEST_CASE("a task from outside has its turn although every worker is busy") {
         r.block_on(pass(busy));
         r.spawn(sets_flag(flag));
         r.block_on(ended(main));
+    });
+}
+
+TEST_CASE("a ready task and a timer of a worker that computes are served by the others") {
+    on_workers({2, 4}, [](unsigned workers) {
+        std::atomic<bool> ready{false};
+        run(blocks_until_served(sets_flag(ready), ready, false), {.workers = workers});
+        std::atomic<bool> timer{false};
+        run(blocks_until_served(sleeps_and_sets(timer), timer, true), {.workers = workers});
+        CHECK(ready);
+        CHECK(timer);
     });
 }
 
