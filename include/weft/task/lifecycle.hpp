@@ -46,7 +46,6 @@ class lifecycle {
 public:
     enum class suspension { suspended, woken, cancel_pending };
     enum class wake_duty { none, enqueue };
-    // recorded_at_busy: as recorded, and a canceller is at work on the operation.
     enum class cancel_duty { refused, recorded, recorded_at_busy, handle_operation };
     enum class cancel_outcome { forwarded, unlinked, lost };
     enum class release_duty { none, enqueue, handle_again };
@@ -108,9 +107,7 @@ private:
     static constexpr std::uint32_t requests(word w) noexcept {
         return static_cast<std::uint32_t>(undelivered(w) / request_one);
     }
-    static constexpr std::uint32_t counted(word w) noexcept {
-        return static_cast<std::uint32_t>(w >> 32);
-    }
+    static constexpr auto counted(word w) noexcept { return static_cast<std::uint32_t>(w >> 32); }
     static constexpr std::uint32_t epoch(word w) noexcept {
         return static_cast<std::uint32_t>((w & epoch_mask) >> 20);
     }
@@ -212,8 +209,8 @@ auto lifecycle<Env>::request() noexcept -> ticket {
     });
     if ((before & state_mask) == done) return {cancel_duty::refused, 0};
     if ((before & state_mask) != waiting) return {cancel_duty::recorded, epoch(before)};
-    bool handle = (before & busy_bit) == 0;
-    return {handle ? cancel_duty::handle_operation : cancel_duty::recorded_at_busy, epoch(before)};
+    bool busy = (before & busy_bit) != 0;  // by another canceller, or by this one's own walk
+    return {busy ? cancel_duty::recorded_at_busy : cancel_duty::handle_operation, epoch(before)};
 }
 
 template <class Env>
