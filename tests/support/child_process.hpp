@@ -20,7 +20,7 @@ struct child_result {
 /// A child that lives longer than 60 s is killed. No other thread may exist at the call.
 [[nodiscard]] child_result in_child(const std::function<int()>& body);
 
-/// The same, but the child ends with std::exit, static destructors and leak checks included.
+/// The same, but the child ends with std::exit: static destructors run.
 [[nodiscard]] child_result in_exiting_child(const std::function<int()>& body);
 
 /// Runs a command with the shell and returns what it printed.
