@@ -33,7 +33,7 @@ void worker::park() noexcept {
         // A producer may have seen this worker searching and called nobody: go on searching.
         searching_ = core_.idle.begin_search();
     } else if (!work) {
-        call_watch();
+        owes_watch_ = !alone_;
     }
     if (found == nullptr) return;
     my_ready_.push(found);
@@ -48,7 +48,11 @@ void worker::park() noexcept {
 // W1 wakes by an event of its own while W2 goes to sleep: W2 announced itself, then looks who is
 // awake; W1 retracts, then looks whether somebody keeps watch. By the fence of the announcement one
 // of them sees the other: W2 sleeps with a limit, or W1 calls it.
+//
+// W1 looks only once it has something to run. If it called whenever it wakes, the end of a watch
+// that found nothing would call W2, which then is the awake peer that W1 has to watch, for ever.
 void worker::sleep_until_something() noexcept {
+    owes_watch_ = false;
     bool watching = !alone_ && core_.idle.idle_count() < core_.workers().size();
     if (!watching) {
         watch_interval_ = first_watch;
@@ -62,7 +66,8 @@ void worker::sleep_until_something() noexcept {
 }
 
 void worker::call_watch() noexcept {
-    if (alone_) return;
+    if (!owes_watch_) return;
+    owes_watch_ = false;
     env::light_fence();                                    // the retraction before the look
     if (!core_.watched.load(std::memory_order_relaxed)) {  // advisory: one more wake-up at worst
         core_.notify_one();

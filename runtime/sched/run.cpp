@@ -93,8 +93,10 @@ runnable* worker::take_slot() noexcept {
 }
 
 void worker::run(runnable* next) noexcept {
-    if (searching_) [[unlikely]]
+    if (searching_ || owes_watch_) [[unlikely]] {
         leave_search();
+        call_watch();
+    }
     next->worker = this;
     current = next;
     trace::task_run(trace, next->owner->id(), next->runs, found_in_, ready_.size_hint());

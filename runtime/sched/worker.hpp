@@ -141,6 +141,7 @@ private:
     timer_shard timers_;
 
     bool searching_ = false;
+    bool owes_watch_ = false;        // woke up uncalled: see to a watch before running anything
     bool batch_ = false;             // waking from timers and descriptors: no run-next slot
     std::uint32_t slot_streak_ = 0;  // runnables taken from the slot in a row
     std::uint32_t fork_budget_ = 1;  // forked children until other work gets its turn
