@@ -3,16 +3,16 @@
 
 // The N-th allocation fails, for every N: what starts tasks either works or throws, leaks nothing
 // and leaves the runtime in working order. Only the thread under test is failed.
-#if defined(__SANITIZE_ADDRESS__)
-#define WEFT_TEST_ASAN 1
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define WEFT_TEST_SANITIZED 1
 #elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define WEFT_TEST_ASAN 1
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define WEFT_TEST_SANITIZED 1
 #endif
 #endif
 
-// AddressSanitizer has its own operator new and knows who frees with what.
-#ifndef WEFT_TEST_ASAN
+// The sanitizers have an operator new of their own and know who frees with what.
+#ifndef WEFT_TEST_SANITIZED
 
 #include <cstddef>
 #include <cstdlib>
@@ -162,4 +162,4 @@ TEST_CASE("spawning without memory") {
     });
 }
 
-#endif  // WEFT_TEST_ASAN
+#endif  // WEFT_TEST_SANITIZED
