@@ -107,6 +107,16 @@ void runtime_core::start_threads() {
         stop_threads();
         throw;
     }
+    if (trace::current_statistics().active) await_emitters();
+}
+
+/// A recording lacks the creation of the first tasks if they are there before the workers are.
+void runtime_core::await_emitters() noexcept {
+    for (;;) {
+        std::uint32_t attached = attached_.load(std::memory_order_acquire);  // K3
+        if (attached == workers_.size()) return;
+        env::futex_wait(attached_, attached, time_point::max());
+    }
 }
 
 void runtime_core::enter_thread(void* argument) noexcept {
@@ -123,6 +133,8 @@ void runtime_core::thread_body(worker& mine, unsigned index) noexcept {
     if (options_.pin) pin_to_core(index);
     set_this_worker(&mine);
     trace::attach(mine.trace, trace::emitter_kind::worker, index, name);
+    attached_.fetch_add(1, std::memory_order_release);  // K3
+    env::futex_wake(attached_, 1);
     if (options_.on_worker_start != nullptr) {
         options_.on_worker_start(index, options_.hook_context);
     }

@@ -12,6 +12,7 @@
 //            closing needs none: the registry decides, this only keeps foreign threads from
 //            feeding it for ever
 //            K2 injectors decrement release → the destructor's acquire: nobody is in here any more
+//            K3 attached increment release → the constructor's acquire: the workers' emitters
 // Races      A foreign thread cancels the last task: as soon as the task is queued it may run, end
 //            and let the runtime close, while that thread is still about to call a worker. The
 //            destructor waits for it (K2); it counted itself before it queued the task, so whoever
@@ -71,6 +72,7 @@ private:
     static void enter_thread(void* mine) noexcept;
     void thread_body(worker& mine, unsigned index) noexcept;
     void stop_threads() noexcept;
+    void await_emitters() noexcept;
     [[nodiscard]] bool stop_round(time_point deadline);
     void report_stuck() noexcept;
     [[nodiscard]] worker* own_worker() noexcept;
@@ -84,6 +86,7 @@ private:
     env::atomic<bool> stopping_{false};
     env::atomic<bool> closing_{false};
     env::atomic<std::uint32_t> injectors_{0};
+    env::atomic<std::uint32_t> attached_{0};  // workers that have reached their loop
     std::mutex close_mutex_;
     bool closed_ = false;
     bool abandoned_ = false;  // stuck tasks were left behind: the threads go on, this is leaked
