@@ -62,6 +62,8 @@ std::chrono::milliseconds unit() {
     return std::chrono::milliseconds{sanitized ? 200 : 50};
 }
 
+bool is_sanitized() noexcept { return sanitized; }
+
 bool signals_are_deferred() noexcept { return WEFT_TEST_TSAN != 0; }
 
 watchdog::watchdog(std::string_view name) {

@@ -31,6 +31,9 @@ inline constexpr std::chrono::seconds far{30};
 /// What must be over although somebody slept `far`.
 inline constexpr std::chrono::seconds soon{15};
 
+/// Whether this is a build with a sanitizer, which needs descriptors and threads of its own.
+[[nodiscard]] bool is_sanitized() noexcept;
+
 /// ThreadSanitizer keeps a signal back while the thread sits in a system call that it does not
 /// know, such as a futex wait: tests of signals cannot run under it.
 [[nodiscard]] bool signals_are_deferred() noexcept;
