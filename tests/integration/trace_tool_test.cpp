@@ -19,6 +19,7 @@
 #include "support/catch.hpp"
 #include "weft/trace/reader.hpp"
 #include "weft/trace/session.hpp"
+#include "weft/weft.hpp"
 
 #ifndef WEFT_NO_TRACE
 
@@ -62,9 +63,22 @@ int shell(const std::string& command, const fs::path& directory, std::string& ou
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
-std::string record_workload(const std::string& options) {
+std::string record_case(const std::string& options, const std::string& tag) {
     return tool + " record " + options + " -- " + fs::read_symlink("/proc/self/exe").string() +
-           " '[trace-workload]'";
+           " '" + tag + "'";
+}
+
+std::string record_workload(const std::string& options) {
+    return record_case(options, "[trace-workload]");
+}
+
+weft::coro<int> traced_child(int n) { co_return n; }
+
+weft::coro<> traced_main() {
+    weft::task<int> child = weft::create_task(traced_child(1));
+    weft::task<int> called = weft::create_task(&traced_child, 2);
+    co_await child;
+    co_await called;
 }
 
 std::size_t count(const std::string& text, const std::string& part) {
@@ -161,6 +175,25 @@ TEST_CASE("a summary counts what the workload did") {
     CHECK(rows["mutex"][0] == "500");
     CHECK(rows["stolen"][0] == "500");
     CHECK(output.find("0 records lost") != std::string::npos);
+}
+
+// Hidden: a whole runtime, whose first tasks are there before its workers may be.
+TEST_CASE("a program on the runtime", "[.][trace-runtime]") {
+    weft::run(traced_main(), {.workers = 4});
+}
+
+TEST_CASE("a summary knows every task of a program, the first ones too") {
+    if (tool_is_missing()) return;
+    const temporary_directory place;
+    std::string output;
+    REQUIRE(shell(record_case("-o t.wtrace", "[trace-runtime]"), place.path, output) == 0);
+    REQUIRE(shell(tool + " summary t.wtrace", place.path, output) == 0);
+    INFO(output);
+    CHECK(output.find("(unknown)") == std::string::npos);
+    CHECK(output.find("traced_main ") != std::string::npos);
+    CHECK(output.find("traced_child ") != std::string::npos);
+    CHECK(output.find("(*)(int)") != std::string::npos);  // what create_task called
+    CHECK(output.find("invoke_in_frame") == std::string::npos);
 }
 
 TEST_CASE("a dump has one line for each record") {
