@@ -31,7 +31,7 @@ public:
     void testRunEnded(const Catch::TestRunStats& stats) override {
         listener_base::testRunEnded(stats);
         const char* directory = std::getenv("WEFT_TEST_COUNTS_DIR");
-        if (directory == nullptr) return;
+        if (directory == nullptr || *directory == 0) return;
         auto path = std::filesystem::path(directory) / executable_name;
         std::FILE* file = std::fopen(path.c_str(), "w");
         if (file == nullptr) return;
