@@ -38,6 +38,10 @@ inline constexpr std::chrono::seconds soon{15};
 /// know, such as a futex wait: tests of signals cannot run under it.
 [[nodiscard]] bool signals_are_deferred() noexcept;
 
+/// ThreadSanitizer runs a thread of its own, which polls: what a test counts of threads and system
+/// calls is not the runtime's then.
+[[nodiscard]] bool has_sanitizer_thread() noexcept;
+
 /// Aborts the process, with the name, if it lives longer than 25 s (100 s under a sanitizer).
 class watchdog {
 public:
