@@ -59,11 +59,14 @@ bool is_on_the_way(const runnable& wanted, const runnable* top) noexcept {
 /// Asks the next child of `top`. Returns the runnable to go on with: `top`, or the child if it
 /// waits on others in turn. `broken` gets the outcome of an operation that closed a circle of tasks
 /// that await each other: only taking it out can ever end them.
-runnable* ask_next(runnable* top, runnable& child, const reason_ref& why,
+runnable* ask_next(runnable& root, runnable* top, runnable& child, const reason_ref& why,
                    outcome& broken) noexcept {
     life::ticket answer = ask(child, why);
-    // Only a busy one can be on the way; the search is long in a deep chain.
-    bool circle = answer.duty == duty::recorded_at_busy && is_on_the_way(child, top);
+    // Only a busy one can be on the way, or the root, which is active while its owner offers a
+    // request; the search is long in a deep chain.
+    bool circle =
+        answer.duty != duty::refused &&
+        (&child == &root || (answer.duty == duty::recorded_at_busy && is_on_the_way(child, top)));
     if (circle) {
         child.lifecycle.withdraw(answer.epoch);
         broken = top->operation->unlink();
@@ -89,7 +92,7 @@ outcome walk(runnable& root, const reason_ref& why) noexcept {
         forwarding_operation& op = forwarding(*top);
         outcome answer = outcome::lost;
         if (runnable* child = op.next_to_cancel()) {
-            top = ask_next(top, *child, why, answer);
+            top = ask_next(root, top, *child, why, answer);
             if (answer != outcome::unlinked) continue;
         } else {
             answer = op.outcome();
