@@ -75,8 +75,7 @@ std::coroutine_handle<> join_scope::child_done(worker_port& worker) noexcept {
 std::coroutine_handle<> fork_node::abandon(runnable& self) noexcept {
     auto& node = static_cast<fork_node&>(self);
     // The frame stays, unstarted, until the parent's await ends and destroys it.
-    const cancel_reason* why = node.reason.exchange(nullptr, std::memory_order_acq_rel);  // L3
-    node.join->child_failed(node, std::make_exception_ptr(cancelled{reason_ref::adopt(why)}));
+    node.join->child_failed(node, std::make_exception_ptr(cancelled{node.reason.take()}));
     return node.join->child_done(*node.worker);
 }
 

@@ -3,6 +3,8 @@
 
 #include "weft/task/runnable.hpp"
 
+#include <utility>
+
 #include "weft/error.hpp"
 #include "weft/task/task_state.hpp"
 #include "weft/trace/events.hpp"
@@ -16,15 +18,9 @@ using outcome = life::cancel_outcome;
 
 constexpr std::uint32_t transfers_per_loop = 128;
 
-void put_reason(runnable& target, const reason_ref& why) noexcept {
-    const cancel_reason* old = target.reason.exchange(
-        reason_ref{why}.release(), std::memory_order_acq_rel);  // L3: the request publishes it
-    static_cast<void>(reason_ref::adopt(old));
-}
-
 /// Asks one runnable. `handle_operation`: it waits and the caller holds its busy bit.
 life::ticket ask(runnable& target, const reason_ref& why) noexcept {
-    put_reason(target, why);
+    target.reason.put(why);
     return target.lifecycle.request();
 }
 
@@ -121,22 +117,13 @@ life::ticket request(runnable& self, const reason_ref& why, trace::cancel_cause 
 /// operation, which is registered already, made of it.
 outcome offer_to_operation(runnable& self) noexcept {
     if (!self.operation->is_forwarding()) return self.operation->unlink();
-    const cancel_reason* shared = self.reason.load(std::memory_order_acquire);  // L3
-    reason_ref why;
-    if (shared != nullptr) {
-        shared->references.fetch_add(1, std::memory_order_relaxed);  // C1: `self` holds one
-        why = reason_ref::adopt(shared);
-    }
-    return walk(self, why);
+    reason_ref why = self.reason.take();
+    outcome answer = walk(self, why);
+    self.reason.put_back(std::move(why));
+    return answer;
 }
 
 }  // namespace
-
-void runnable::drop_reason() noexcept {
-    if (reason.load(std::memory_order_relaxed) == nullptr) return;  // L3: nobody else is left
-    static_cast<void>(
-        reason_ref::adopt(reason.exchange(nullptr, std::memory_order_acq_rel)));  // L3
-}
 
 bool commit_fork(runnable& self) noexcept {
     bool heed_cancel = true;
@@ -187,8 +174,7 @@ std::uint32_t request_cancel_in_scope(runnable& self, reason_ref why) noexcept {
 }
 
 void throw_cancelled(runnable& self) {
-    const cancel_reason* why = self.reason.exchange(nullptr, std::memory_order_acq_rel);  // L3
-    throw cancelled{reason_ref::adopt(why)};
+    throw cancelled{self.reason.take()};
 }
 
 void submit(runnable& ready) noexcept {

@@ -137,8 +137,7 @@ void task_state::complete_error(std::exception_ptr error) noexcept {
 }
 
 std::exception_ptr task_state::cancellation() noexcept {
-    const cancel_reason* why = reason.exchange(nullptr, std::memory_order_acq_rel);  // L3
-    return std::make_exception_ptr(cancelled{reason_ref::adopt(why)});
+    return std::make_exception_ptr(cancelled{reason.take()});
 }
 
 void task_state::discard() noexcept {

@@ -7,6 +7,12 @@
 // Protocol: reference count                                 checked by: tests/unit/task, TSan
 // Roles      holder (any thread)
 // Edges      C1 drop release → last drop acquire: the record's last use is before its deletion
+//
+// Protocol: reason slot                         checked by: tests/stress/cancel_stress_test.cpp
+// Roles      canceller (any thread, any number): put · owner: take, put_back
+// Invariants S1 the slot owns one reference, and whoever wants the record exchanges it out: nobody
+//               counts up a record that he only sees, for the next canceller may be dropping it.
+// Edges      C2 put release → take acquire: the record's contents
 #pragma once
 
 #include <cstdint>
@@ -61,6 +67,37 @@ private:
     void drop() noexcept;
 
     const cancel_reason* record_ = nullptr;
+};
+
+/// The reason of the last request that a runnable has not taken note of; may be empty.
+class reason_slot {
+public:
+    reason_slot() noexcept = default;
+    reason_slot(const reason_slot&) = delete;
+    reason_slot& operator=(const reason_slot&) = delete;
+    ~reason_slot() {
+        if (record_.load(std::memory_order_relaxed) != nullptr) static_cast<void>(take());  // C2: nobody else is left
+    }
+
+    void put(reason_ref why) noexcept {
+        static_cast<void>(reason_ref::adopt(exchange(why.release())));
+    }
+    reason_ref take() noexcept { return reason_ref::adopt(exchange(nullptr)); }
+    /// Returns what was taken, unless a newer one has come.
+    void put_back(reason_ref why) noexcept {
+        const cancel_reason* none = nullptr;
+        if (record_.compare_exchange_strong(none, why.get(), std::memory_order_acq_rel,  // C2
+                                            std::memory_order_relaxed)) {  // C2: nothing is read
+            static_cast<void>(why.release());
+        }
+    }
+
+private:
+    const cancel_reason* exchange(const cancel_reason* record) noexcept {
+        return record_.exchange(record, std::memory_order_acq_rel);  // C2
+    }
+
+    real_environment::atomic<const cancel_reason*> record_{nullptr};
 };
 
 /// Never throws: out of memory yields a request without a reason rather than no request.

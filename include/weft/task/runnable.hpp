@@ -13,7 +13,7 @@
 // Its words are part of the lifecycle word's protocol (lifecycle.hpp).
 //
 // Fields     resume_point, operation, worker: owner-confined while active, published by L2 of
-//            lifecycle.hpp · reason: atomic, L3 · ops, owner: immutable
+//            lifecycle.hpp · reason: cancel_reason.hpp · ops, owner: immutable
 #pragma once
 
 #include <coroutine>
@@ -88,18 +88,15 @@ struct runnable {
         : ops(&kind), worker(creator), owner(enclosing) {}
     runnable(const runnable&) = delete;
     runnable& operator=(const runnable&) = delete;
-    ~runnable() { drop_reason(); }
 
     life lifecycle;
-    real_environment::atomic<const cancel_reason*> reason{nullptr};
+    reason_slot reason;
     std::coroutine_handle<> resume_point;
     detail::operation* operation = nullptr;
     const runnable_ops* ops;
     worker_port* worker;     // the worker that runs it, or ran it last
     task_state* owner;       // the task that it belongs to
     std::uint32_t runs = 0;  // resumptions by a worker's loop; 0: the body has not begun
-
-    void drop_reason() noexcept;
 };
 
 /// Second phase of a suspension. True: suspended, touch nothing. False: go on at once.
