@@ -173,9 +173,7 @@ std::uint32_t request_cancel_in_scope(runnable& self, reason_ref why) noexcept {
     return request(self, why, trace::cancel_cause::timeout).epoch;
 }
 
-void throw_cancelled(runnable& self) {
-    throw cancelled{self.reason.take()};
-}
+void throw_cancelled(runnable& self) { throw cancelled{self.reason.take()}; }
 
 void submit(runnable& ready) noexcept {
     worker_port* here = this_worker();

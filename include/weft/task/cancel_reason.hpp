@@ -76,7 +76,8 @@ public:
     reason_slot(const reason_slot&) = delete;
     reason_slot& operator=(const reason_slot&) = delete;
     ~reason_slot() {
-        if (record_.load(std::memory_order_relaxed) != nullptr) static_cast<void>(take());  // C2: nobody else is left
+        if (record_.load(std::memory_order_relaxed) != nullptr)
+            static_cast<void>(take());  // C2: nobody else is left
     }
 
     void put(reason_ref why) noexcept {
