@@ -76,8 +76,9 @@ public:
     reason_slot(const reason_slot&) = delete;
     reason_slot& operator=(const reason_slot&) = delete;
     ~reason_slot() {
-        if (record_.load(std::memory_order_relaxed) != nullptr)
-            static_cast<void>(take());  // C2: nobody else is left
+        // The owner is alone by now, and sees every put through the last drop of its own block.
+        const cancel_reason* left = record_.load(std::memory_order_relaxed);  // C2: nobody else
+        static_cast<void>(reason_ref::adopt(left));
     }
 
     void put(reason_ref why) noexcept {
