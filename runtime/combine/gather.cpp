@@ -3,6 +3,10 @@
 
 #include "weft/combine/gather.hpp"
 
+#include <algorithm>
+
+#include "weft/error.hpp"
+
 namespace weft::detail {
 
 gather_core::gather_core(mode how, std::vector<any_task> children)
@@ -81,14 +85,25 @@ trace::suspend_reason gather_operation::wait_reason() const noexcept {
 
 bool gather_operation::begin(runnable& self, std::coroutine_handle<> caller) noexcept {
     self_ = &self;
+    awaits_itself_ = contains(self.owner);
+    if (awaits_itself_) return false;
     self.resume_point = caller;
     self.operation = this;
     if (core_->begin(self)) return false;
     return commit_suspend(self);
 }
 
+bool gather_operation::contains(const task_state* task) const noexcept {
+    return std::ranges::any_of(core_->children(), [task](const any_task& child) {
+        return task_access::state(child) == task;
+    });
+}
+
 void gather_operation::end() {
     if (self_ == nullptr) return;
+    if (awaits_itself_) {
+        throw usage_error(self_->owner->name() + " cannot await itself: it would wait for ever");
+    }
     if (must_deliver_cancel(*self_, *this)) throw_cancelled(*self_);
     if (task_state* failed = core_->failed()) std::rethrow_exception(failed->error());
     if (cancel_requested_) throw_cancelled(*self_);

@@ -70,7 +70,7 @@ runtime_core::runtime_core(const runtime_options& options)
       injected(checked_workers(options.workers)),
       options_(options),
       thread_name_(options.thread_name),
-      failures_(std::make_shared<failure_sink>(failure_handler{})),
+      failures_(std::make_shared<failure_sink>()),
       registry_(checked_workers(options.workers)) {
     env::initialise();
     unsigned count = checked_workers(options.workers);

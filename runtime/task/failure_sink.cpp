@@ -4,17 +4,19 @@
 #include "task/failure_sink.hpp"
 
 #include <cstdio>
+#include <utility>
 
 namespace weft::detail {
 
 void failure_sink::report(const failure& what) noexcept {
     std::lock_guard guard{mutex_};
-    if (!handler_) {
+    std::shared_ptr<const failure_handler> handler = handler_;
+    if (handler == nullptr) {
         std::fprintf(stderr, "weft: %s\n", what.message.c_str());
         return;
     }
     try {
-        handler_(what);
+        (*handler)(what);
     } catch (...) {
         std::fprintf(stderr, "weft: unhandled error in failure handler; it was told: %s\n",
                      what.message.c_str());
@@ -22,8 +24,9 @@ void failure_sink::report(const failure& what) noexcept {
 }
 
 void failure_sink::set_handler(failure_handler handler) {
+    auto fresh = handler ? std::make_shared<const failure_handler>(std::move(handler)) : nullptr;
     std::lock_guard guard{mutex_};
-    handler_ = std::move(handler);
+    handler_.swap(fresh);
 }
 
 }  // namespace weft::detail

@@ -5,9 +5,8 @@
 // task that may outlive it.
 #pragma once
 
-#include <functional>
+#include <memory>
 #include <mutex>
-#include <utility>
 
 #include "weft/task/failure.hpp"
 
@@ -15,16 +14,15 @@ namespace weft::detail {
 
 class failure_sink {
 public:
-    explicit failure_sink(failure_handler handler) noexcept : handler_(std::move(handler)) {}
-
-    /// Calls the handler, one call at a time; the default one prints a line to standard error. A
-    /// handler that throws is reported and contained. Any thread.
+    /// Calls the handler, one call at a time; without one, prints a line to standard error. A
+    /// handler that throws is reported and contained; one that causes a failure itself is called
+    /// from within. Any thread.
     void report(const failure& what) noexcept;
     void set_handler(failure_handler handler);
 
 private:
-    std::mutex mutex_;
-    failure_handler handler_;
+    std::recursive_mutex mutex_;
+    std::shared_ptr<const failure_handler> handler_;  // null: none; shared: it may replace itself
 };
 
 }  // namespace weft::detail

@@ -156,7 +156,8 @@ concept gatherable = requires { typename gather_argument<std::remove_cvref_t<A>>
 /// for void. The first failure or individual cancellation is thrown at once: the others are not
 /// cancelled, go on, and their later errors count as observed. Cancelling the awaiting task cancels
 /// every child; the await then throws `cancelled` even if all of them declined. The same task may
-/// be given several times. Without arguments it completes without suspending. Call inside a task.
+/// be given several times, but not the awaiting one: usage_error. Without arguments it completes
+/// without suspending. Call inside a task.
 template <detail::gatherable... As>
 [[nodiscard]] detail::gather_pack<std::remove_cvref_t<As>...> gather(As... arguments) {
     return detail::gather_pack<std::remove_cvref_t<As>...>{arguments...};

@@ -3,11 +3,10 @@
 
 // The part of gather that does not depend on the results' types.
 //
-// Protocol: gather                                   checked by:
-// tests/stress/gather_stress_test.cpp Roles      awaiting task · finishers of the children · a
-// canceller of the awaiting task Words      remaining: children not done, plus one while
-// registering · resolved: the outcome is
-//            decided, by one finisher
+// Protocol: gather                          checked by: tests/stress/gather_stress_test.cpp
+// Roles      awaiting task · finishers of the children · a canceller of the awaiting task
+// Words      remaining: children not done, plus one while registering
+//            resolved: the outcome is decided, by one finisher
 // Invariants G1 the awaiting task is woken once: by whoever sets `resolved`.
 //            G2 the core lives until the last child was done and the await ended: reference count.
 // Edges      G3 remaining and resolved are read-modify-writes: the children's outcomes
@@ -72,7 +71,10 @@ public:
     [[nodiscard]] life::cancel_outcome outcome() noexcept override;
     [[nodiscard]] trace::suspend_reason wait_reason() const noexcept override;
 
-    bool await_ready() const noexcept { return core_->children().empty(); }
+    bool await_ready() const noexcept {
+        WEFT_CHECK(self_ == nullptr, "a gather is awaited once");
+        return core_->children().empty();
+    }
     template <weft_promise Promise>
     bool await_suspend(std::coroutine_handle<Promise> caller) noexcept {
         return begin(caller.promise().current(), caller);
@@ -89,10 +91,12 @@ protected:
 
 private:
     [[nodiscard]] bool begin(runnable& self, std::coroutine_handle<> caller) noexcept;
+    [[nodiscard]] bool contains(const task_state* task) const noexcept;
     gather_core* core_;
     runnable* self_ = nullptr;
     std::size_t next_asked_ = 0;     // canceller-confined
     bool cancel_requested_ = false;  // canceller-confined; read once resumed
+    bool awaits_itself_ = false;
 };
 
 }  // namespace weft::detail

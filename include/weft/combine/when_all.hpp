@@ -100,7 +100,10 @@ public:
     ~when_all_pack() {
         if (begun_) std::destroy_n(nodes(), sizeof...(Ts));
     }
-    bool await_ready() const noexcept { return sizeof...(Ts) == 0; }
+    bool await_ready() const noexcept {
+        WEFT_CHECK(!begun_, "a when_all is awaited once");
+        return sizeof...(Ts) == 0;
+    }
     template <weft_promise Promise>
     std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> caller) noexcept {
         runnable& parent = caller.promise().current();
@@ -151,7 +154,10 @@ public:
         if (begun_) std::destroy_n(storage_, coros_.size());
         if (storage_ != nullptr) free_block(storage_, coros_.size() * sizeof(fork_node));
     }
-    bool await_ready() const noexcept { return coros_.empty(); }
+    bool await_ready() const noexcept {
+        WEFT_CHECK(!begun_, "a when_all is awaited once");
+        return coros_.empty();
+    }
     template <weft_promise Promise>
     std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> caller) noexcept {
         runnable& parent = caller.promise().current();

@@ -35,8 +35,9 @@ concept weft_promise = std::derived_from<Promise, promise_base>;
 
 }  // namespace detail
 
-/// The result of calling a coroutine function: lazy, move-only, to be awaited once as a prvalue
-/// (`co_await f()`) or given to `create_task`, `gather`, `run` and their like.
+/// The result of calling a coroutine function: lazy, move-only, to be awaited once (`co_await f()`,
+/// or `co_await std::move(c)`: a second time ends the process with a message) or given to
+/// `create_task`, `gather`, `run` and their like.
 ///
 /// Completes when the body returns or throws; the value or exception goes to whoever awaits.
 /// Destroying one that was never started frees its arguments and runs nothing. Cancellation: it has
@@ -186,9 +187,13 @@ template <class T>
 class coro_awaiter {
 public:
     explicit coro_awaiter(std::coroutine_handle<coro_promise<T>> frame) noexcept : frame_(frame) {}
+    coro_awaiter(coro_awaiter&&) = delete;
+    ~coro_awaiter() {
+        if (frame_) frame_.destroy();
+    }
 
     bool await_ready() const noexcept {
-        WEFT_CHECK(frame_, "awaiting a moved-from coro; a coro is awaited once, where it is made");
+        WEFT_CHECK(frame_, "awaiting a coro that was moved from or awaited before");
         return false;
     }
     template <weft_promise Promise>
@@ -211,7 +216,7 @@ inline coro<void> coro_promise<void>::get_return_object() noexcept {
 
 template <class T>
 detail::coro_awaiter<T> coro<T>::operator co_await() && noexcept {
-    return detail::coro_awaiter<T>{frame_};
+    return detail::coro_awaiter<T>{std::exchange(frame_, nullptr)};
 }
 
 }  // namespace weft

@@ -26,8 +26,9 @@ struct failure {
     std::string message;
 };
 
-/// Called on any thread, one call at a time; must not block. What it throws is reported and
-/// dropped.
+/// Called on any thread, one call at a time; must not block: the thread that had the failure and
+/// others that have one meanwhile wait for it. It may replace itself, and is called from within if
+/// it causes a failure. What it throws is reported and dropped.
 using failure_handler = std::function<void(const failure&)>;
 
 }  // namespace weft

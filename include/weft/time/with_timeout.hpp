@@ -32,6 +32,7 @@ public:
     timeout_scope(const timeout_scope&) = delete;
     timeout_scope& operator=(const timeout_scope&) = delete;
 
+    [[nodiscard]] bool entered() const noexcept { return self_ != nullptr; }
     void enter(runnable& self) noexcept;
     /// Disarms. True if the scope's own request is what ended a body that ended by cancellation.
     [[nodiscard]] bool leave() noexcept;
@@ -53,6 +54,7 @@ public:
         : scope_(deadline), body_(std::move(body)) {}
 
     bool await_ready() const noexcept {
+        WEFT_CHECK(!scope_.entered(), "a with_timeout is awaited once");
         WEFT_CHECK(body_.valid(), "with_timeout was given a coro that was awaited or moved from");
         return false;
     }

@@ -3,12 +3,16 @@
 
 #include "weft/combine/gather.hpp"
 
+#include <chrono>
+#include <csignal>
 #include <memory>
 #include <stdexcept>
 
 #include "support/catch.hpp"
+#include "support/child_process.hpp"
 #include "support/runtime_case.hpp"
 #include "support/runtime_checklist.hpp"
+#include "weft/time/with_timeout.hpp"
 
 using namespace weft;
 using namespace weft::test;
@@ -134,6 +138,53 @@ coro<> cancels_settling_gather() {
     while (all_tasks().size() > 1) co_await yield();
 }
 
+coro<> nothing() { co_return; }
+
+coro<> gathers_itself(gate& named, const task<>& self) {
+    co_await pass(named);
+    gate g;
+    task<> bystander = create_task(pass(g));
+    bool told = false;
+    try {
+        co_await gather(bystander, self);
+    } catch (const usage_error& e) {
+        told = std::string{e.what()}.find("cannot await itself") != std::string::npos;
+    }
+    CHECK(told);
+    CHECK_FALSE(bystander.done());
+    g.open();
+    co_await bystander;
+}
+
+coro<> starts_one_that_gathers_itself() {
+    gate named;
+    task<> self;
+    self = create_task(gathers_itself(named, self));
+    named.open();
+    co_await self;
+}
+
+coro<int> gathers_twice() {
+    auto both = gather(nothing(), nothing());
+    co_await both;
+    co_await both;
+    co_return 0;
+}
+
+coro<int> forks_twice() {
+    auto both = when_all(nothing(), nothing());
+    co_await both;
+    co_await both;
+    co_return 0;
+}
+
+coro<int> limits_twice() {
+    auto limited = with_timeout(std::chrono::hours{1}, nothing());
+    co_await limited;
+    co_await limited;
+    co_return 0;
+}
+
 }  // namespace
 
 TEST_CASE("gather passes the checklist of waiting") {
@@ -166,4 +217,18 @@ TEST_CASE("the errors of a settling gather count as observed even if it is cance
         }
         CHECK(reports.all().empty());
     });
+}
+
+TEST_CASE("a task that gathers itself is told so") {
+    on_workers(multi, [](unsigned workers) {
+        run(starts_one_that_gathers_itself(), {.workers = workers});
+    });
+}
+
+TEST_CASE("awaiting a gather, a when_all or a with_timeout twice is refused with a sentence") {
+    for (coro<int> (*twice)() : {&gathers_twice, &forks_twice, &limits_twice}) {
+        child_result result = in_child([twice] { return run(twice(), {.workers = 1}); });
+        CHECK(result.signal == SIGABRT);
+        CHECK(result.output.find("is awaited once") != std::string::npos);
+    }
 }

@@ -156,23 +156,31 @@ coro<> cancels_a_circle(std::size_t size) {
 
 coro<> leaves_a_circle(std::size_t size) { co_await circle(size); }
 
-coro<> gathers_itself(gate& ready, task<>& self) {
+coro<> gathers_twice(gate& ready, task<>& other) {
     co_await ready;
-    co_await gather(self, self);
+    co_await gather(other, other);
 }
 
-coro<> cancels_one_that_gathers_itself() {
+coro<> cancels_one_of_two_that_gather_each_other() {
     gate ready;
-    task<> t;
-    t = create_task(gathers_itself(ready, t));
+    task<> left;
+    task<> right;
+    left = create_task(gathers_twice(ready, right));
+    right = create_task(gathers_twice(ready, left));
     ready.open();
     for (int i = 0; i < 20; ++i) co_await yield();
-    CHECK(t.cancel());
+    CHECK(left.cancel());
 }
 
 coro<> many_unobserved() {
     for (int i = 0; i < 100; ++i) create_task(fails("nobody looks"));
     while (all_tasks().size() > 1) co_await yield();
+}
+
+coro<int> awaits_twice() {
+    coro<int> c = five();
+    int first = co_await std::move(c);
+    co_return first + co_await std::move(c);  // NOLINT(bugprone-use-after-move): the point
 }
 
 }  // namespace
@@ -220,11 +228,11 @@ TEST_CASE("a circle of tasks ends when the runtime closes") {
                [size](unsigned workers) { run(leaves_a_circle(size), {.workers = workers}); });
 }
 
-TEST_CASE("cancelling a task that gathers itself returns") {
+TEST_CASE("cancelling one of two tasks that gather each other returns") {
     child_result result = in_child([] {
-        // Such a task never ends: what can be had is that nothing spins.
+        // Such tasks never end: what can be had is that nothing spins.
         runtime r{{.workers = 1, .shutdown_timeout = std::chrono::milliseconds{1}}};
-        r.block_on(cancels_one_that_gathers_itself());
+        r.block_on(cancels_one_of_two_that_gather_each_other());
         r.close();
         return 7;
     });
@@ -301,6 +309,24 @@ TEST_CASE("a failure handler may ask for the current task and start nothing by a
     });
 }
 
+TEST_CASE("a failure handler may cause a failure and replace itself") {
+    runtime r{{.workers = 1}};
+    std::vector<std::string> heard;
+    task<> second = r.spawn(fails("second"), {.name = "second"});
+    r.block_on(ended(second));
+    r.set_failure_handler([&](const failure& what) {
+        heard.push_back(what.task_name);
+        r.set_failure_handler(
+            [&heard](const failure& later) { heard.push_back("then " + later.task_name); });
+        second = {};
+        heard.push_back("end of " + what.task_name);
+    });
+    task<> first = r.spawn(fails("first"), {.name = "first"});
+    r.block_on(ended(first));
+    first = {};
+    CHECK(heard == std::vector<std::string>{"first", "then second", "end of first"});
+}
+
 TEST_CASE("one runtime awaits another's task") {
     on_workers(multi, [](unsigned workers) {
         gate g;
@@ -332,4 +358,7 @@ TEST_CASE("an empty handle and a moved-from coroutine are refused with a sentenc
     });
     CHECK(moved.signal == SIGABRT);
     CHECK(moved.output.find("moved from") != std::string::npos);
+    child_result twice = in_child([] { return run(awaits_twice(), {.workers = 1}); });
+    CHECK(twice.signal == SIGABRT);
+    CHECK(twice.output.find("awaited before") != std::string::npos);
 }
