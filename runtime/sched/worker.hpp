@@ -4,12 +4,11 @@
 // One worker: its queues, its wheel, its reactor shard and the loop that serves them. The loop is
 // split by phase: run.cpp, search.cpp, park.cpp; what others do to a worker is in submit.cpp.
 //
-// Protocol: worker                                      checked by:
-// tests/stress/sched_stress_test.cpp Roles      owner (this worker's thread) · thieves (other
-// workers) · submitters (any thread) Words      next_slot: the run-next slot · driving: the right
-// to drive timers and descriptors Fields     forks, ready: see work_deque.hpp · everything else
-// owner-confined Invariants S1 what became ready is in exactly one of: slot, ready, forks,
-// injection queue.
+// Protocol: worker                         checked by: tests/stress/sched_stress_test.cpp
+// Roles      owner (this worker's thread) · thieves (other workers) · submitters (any thread)
+// Words      next_slot: the run-next slot · driving: the right to drive timers and descriptors
+// Fields     forks, ready: see work_deque.hpp · everything else owner-confined
+// Invariants S1 what became ready is in exactly one of: slot, ready, forks, injection queue.
 //            S2 descriptors and wheel are driven by one thread at a time, the holder of `driving`.
 //            S3 a worker with two ready runnables has asked for a peer: see offer_work.
 // Edges      S4 slot exchange release → exchange acquire: the runnable in it

@@ -3,11 +3,10 @@
 
 // oneshot: one value from one sender to one receiver. One allocation; no lock.
 //
-// Protocol: oneshot                                  checked by:
-// tests/stress/oneshot_stress_test.cpp Roles      sender (once, any thread) · receiver (one task at
-// a time) · its canceller Word       empty | address of the waiting receive | sent | sender gone |
-// receiver gone States     empty ──receive──▶ waiting ──send, or sender dropped──▶ sent | sender
-// gone
+// Protocol: oneshot                        checked by: tests/stress/oneshot_stress_test.cpp
+// Roles      sender (once, any thread) · receiver (one task at a time) · its canceller
+// Word       empty | address of the waiting receive | sent | sender gone | receiver gone
+// States     empty ──receive──▶ waiting ──send, or sender dropped──▶ sent | sender gone
 //            waiting ──cancel──▶ empty
 // Invariants O1 whoever replaces the address owns the wake-up: the sender wakes, or the canceller
 //            has unlinked and the value, if it comes, stays for the next receive.
