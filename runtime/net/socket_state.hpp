@@ -35,8 +35,18 @@ struct direction_memory {
     /// The last read took less than it had room for: the kernel is empty until the next event, so
     /// the next read waits without asking first.
     bool drained = false;
-    /// Transfers in a row that did not have to wait.
+    /// System calls in a row that did not have to wait.
     std::uint8_t immediate = 0;
+
+    /// How many of those there may be before other tasks get a turn.
+    static constexpr std::uint8_t immediate_limit = 64;
+    /// True once every `immediate_limit` of them. Asked before a system call, because the turn is a
+    /// cancellation point and may not lose bytes or connections.
+    [[nodiscard]] bool owes_a_turn() noexcept {
+        if (immediate < immediate_limit) return false;
+        immediate = 0;
+        return true;
+    }
 };
 
 class socket_state {

@@ -14,17 +14,6 @@ namespace weft::detail {
 
 namespace {
 
-/// How many system calls in a row may succeed at once before other tasks get a turn.
-constexpr std::uint8_t immediate_limit = 64;
-
-/// True once every `immediate_limit` system calls in a row that did not wait. Asked before a system
-/// call, because the turn is a cancellation point and may not lose bytes.
-bool owes_a_turn(direction_memory& memory) noexcept {
-    if (memory.immediate < immediate_limit) return false;
-    memory.immediate = 0;
-    return true;
-}
-
 template <class Result>
 io_result<Result> success([[maybe_unused]] std::size_t count) {
     if constexpr (std::is_void_v<Result>) {
@@ -61,7 +50,7 @@ coro<io_result<Result>> read_stream(socket_state* socket, std::span<std::byte> b
     direction_memory& memory = socket->memory(io_direction::read);
     std::size_t done = 0;
     for (;;) {
-        if (owes_a_turn(memory)) co_await yield();
+        if (memory.owes_a_turn()) co_await yield();
         if (socket->is_closed()) co_return failure<Result>(std::make_error_code(closed_meanwhile));
         if (!memory.drained) {
             const std::span<std::byte> rest = buffer.subspan(done);
@@ -94,7 +83,7 @@ coro<io_result<Result>> write_stream(socket_state* socket, std::span<const std::
     direction_memory& memory = socket->memory(io_direction::write);
     std::size_t done = 0;
     for (;;) {
-        if (owes_a_turn(memory)) co_await yield();
+        if (memory.owes_a_turn()) co_await yield();
         if (socket->is_closed()) co_return failure<Result>(std::make_error_code(closed_meanwhile));
         const transfer_result put = send(socket->fd(), buffer.subspan(done));
         if (put.error == 0) {

@@ -14,6 +14,7 @@
 #include "net/socket_calls.hpp"
 #include "net/socket_state.hpp"
 #include "weft/error.hpp"
+#include "weft/time/sleep.hpp"
 #include "weft/time/with_timeout.hpp"
 
 namespace weft::net {
@@ -118,12 +119,15 @@ coro<io_result<tcp_stream>> tcp_listener::accept_body(detail::socket_state* sock
     constexpr auto longest_pause = 1000ms;
     auto pause = 100ms;
     int skipped = 0;
+    detail::direction_memory& memory = socket->memory(io_direction::read);
     for (;;) {
+        if (memory.owes_a_turn()) co_await yield();
         std::error_code error;
         if (socket->is_closed()) error = std::make_error_code(std::errc::operation_canceled);
         if (error) co_return std::unexpected(io_failure(error));
         detail::accept_result accepted = detail::accept_socket(socket->fd());
         if (accepted.error == 0) {
+            ++memory.immediate;
             co_return tcp_stream{
                 detail::socket_owner(new detail::socket_state(std::move(accepted.fd)))};
         }
@@ -134,6 +138,7 @@ coro<io_result<tcp_stream>> tcp_listener::accept_body(detail::socket_state* sock
         }
         if (verdict == accept_verdict::fail) error = detail::system_error_code(accepted.error);
         if (verdict == accept_verdict::wait) {
+            memory.immediate = 0;
             error = co_await detail::readiness_wait(*socket, io_direction::read,
                                                     trace::suspend_reason::io_accept);
         }
