@@ -9,7 +9,6 @@
 
 #include <csignal>
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <map>
 #include <sstream>
@@ -17,6 +16,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "trace_kit.hpp"
 #include "weft/trace/reader.hpp"
 #include "weft/trace/session.hpp"
 #include "weft/weft.hpp"
@@ -24,49 +24,11 @@
 #ifndef WEFT_NO_TRACE
 
 using namespace weft::trace;
-namespace fs = std::filesystem;
+using namespace trace_kit;
 
 namespace {
 
 constexpr task_id task_count = 500;
-
-struct temporary_directory {
-    temporary_directory() {
-        std::string pattern = (fs::temp_directory_path() / "weft-XXXXXX").string();
-        REQUIRE(::mkdtemp(pattern.data()) != nullptr);
-        path = pattern;
-    }
-    temporary_directory(const temporary_directory&) = delete;
-    temporary_directory& operator=(const temporary_directory&) = delete;
-    ~temporary_directory() { fs::remove_all(path); }
-    fs::path path;
-};
-
-const std::string tool = std::string(WEFT_BUILD_DIR) + "/tools/weft-trace";
-
-bool tool_is_missing() {
-    if (fs::exists(tool)) return false;
-    WARN("weft-trace is not built: nothing was tested");
-    return true;
-}
-
-/// Runs a shell command; what it prints to both streams goes to `output`.
-int shell(const std::string& command, const fs::path& directory, std::string& output) {
-    const fs::path log = directory / "log";
-    const std::string line =
-        "cd '" + directory.string() + "' && (" + command + ") >'" + log.string() + "' 2>&1";
-    const int status = std::system(line.c_str());
-    std::ostringstream text;
-    text << std::ifstream(log).rdbuf();
-    output = text.str();
-    INFO(command << "\n" << output);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-}
-
-std::string record_case(const std::string& options, const std::string& tag) {
-    return tool + " record " + options + " -- " + fs::read_symlink("/proc/self/exe").string() +
-           " '" + tag + "'";
-}
 
 std::string record_workload(const std::string& options) {
     return record_case(options, "[trace-workload]");

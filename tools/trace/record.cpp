@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -35,12 +36,25 @@ void forward(int signal, siginfo_t* info, void*) {
     if (!from_terminal && child_process > 0) ::kill(static_cast<pid_t>(child_process), signal);
 }
 
-void forward_signals() {
+using signal_actions = std::array<struct sigaction, forwarded.size()>;
+
+/// Returns what the signals did until now.
+signal_actions forward_signals() {
     struct sigaction action{};
     action.sa_sigaction = forward;
     action.sa_flags = SA_SIGINFO | SA_RESTART;
     ::sigfillset(&action.sa_mask);
-    for (const int signal : forwarded) ::sigaction(signal, &action, nullptr);
+    signal_actions before{};
+    for (std::size_t i = 0; i < forwarded.size(); ++i) {
+        ::sigaction(forwarded[i], &action, &before[i]);
+    }
+    return before;
+}
+
+void restore_signals(const signal_actions& before) {
+    for (std::size_t i = 0; i < forwarded.size(); ++i) {
+        ::sigaction(forwarded[i], &before[i], nullptr);
+    }
 }
 
 struct record_options {
@@ -98,6 +112,10 @@ int die_by(int signal) {
 
 void report_file(const std::string& path) {
     if (path.find("%p") != std::string::npos) return;
+    // A pipe or a device does not give back what was written, and may never end.
+    std::error_code missing;
+    const bool exists = std::filesystem::exists(path, missing);
+    if (exists && !std::filesystem::is_regular_file(path, missing)) return;
     const auto file = trace::trace_file::open(path);
     if (!file) {
         fail("no trace: " + file.error() + " (did the program start a weft runtime?)");
@@ -129,12 +147,13 @@ int run_record(int argc, char** argv) {
         run_program(argv + program, options);
     }
     child_process = child;
-    forward_signals();
+    const signal_actions actions = forward_signals();
     ::sigprocmask(SIG_SETMASK, &before, nullptr);
     int status = 0;
     while (::waitpid(child, &status, 0) < 0) {
         if (errno != EINTR) return fail(std::string("waitpid: ") + std::strerror(errno));
     }
+    restore_signals(actions);  // there is nobody left to forward them to
     child_process = 0;
     const bool ran =
         !WIFEXITED(status) || (WEXITSTATUS(status) != 126 && WEXITSTATUS(status) != 127);

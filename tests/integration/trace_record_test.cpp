@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+// weft-trace record among awkward neighbours: pipes, signals and programs that start programs.
+
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "support/catch.hpp"
+#include "trace_kit.hpp"
+#include "weft/trace/reader.hpp"
+#include "weft/trace/session.hpp"
+
+#ifndef WEFT_NO_TRACE
+
+using namespace weft::trace;
+using namespace trace_kit;
+
+namespace {
+
+/// Starts weft-trace in `directory` with its standard output and error on `output`.
+template <class Prepare>
+pid_t start_tool(const fs::path& directory, std::vector<std::string> arguments, int output,
+                 Prepare prepare) {
+    arguments.insert(arguments.begin(), tool);
+    std::vector<char*> words;
+    for (std::string& argument : arguments) words.push_back(argument.data());
+    words.push_back(nullptr);
+    const pid_t process = ::fork();
+    if (process != 0) return process;
+    prepare();
+    if (::chdir(directory.c_str()) == 0 && ::dup2(output, 1) == 1 && ::dup2(output, 2) == 2) {
+        ::execv(tool.c_str(), words.data());
+    }
+    ::_exit(126);
+}
+
+/// A child process; one that still runs when this goes out of scope is killed.
+struct reaped {
+    explicit reaped(pid_t which) : process(which) { REQUIRE(process > 0); }
+    reaped(const reaped&) = delete;
+    reaped& operator=(const reaped&) = delete;
+    ~reaped() {
+        if (ended) return;
+        ::kill(process, SIGKILL);
+        ::waitpid(process, &status, 0);
+    }
+    bool has_ended() { return ended = ended || ::waitpid(process, &status, WNOHANG) == process; }
+
+    pid_t process;
+    int status = 0;
+    bool ended = false;
+};
+
+/// Far more than any machine needs: only what hangs for good takes as long.
+auto patience() { return std::chrono::steady_clock::now() + std::chrono::seconds(60); }
+
+}  // namespace
+
+TEST_CASE("a pipe is recorded into and not read back") {
+    if (tool_is_missing()) return;
+    const temporary_directory place;
+    std::string output;
+    // The shell keeps the pipe open both ways: reading it back would wait for ever.
+    const std::string record = record_case("-o p", "[trace-workload]");
+    CHECK(shell("mkfifo p && exec 3<>p && timeout -s KILL 60 " + record, place.path, output) == 0);
+    CHECK(output.find("no trace") == std::string::npos);
+    CHECK(shell(tool + " record -o /dev/null -- true", place.path, output) == 0);
+    CHECK(output.empty());
+}
+
+TEST_CASE("once the program has ended, a signal ends weft-trace") {
+    if (tool_is_missing()) return;
+    const temporary_directory place;
+    // A pipe that is full: weft-trace hangs where it reports on the file.
+    int ends[2];
+    REQUIRE(::pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0);
+    const std::string page(4096, 'x');
+    while (::write(ends[1], page.data(), page.size()) > 0) continue;
+    while (::write(ends[1], page.data(), 1) > 0) continue;
+    REQUIRE(::fcntl(ends[1], F_SETFL, 0) == 0);
+    {
+        reaped record(start_tool(place.path, {"record", "--", "touch", "started"}, ends[1], [] {}));
+        const auto deadline = patience();
+        while (!fs::exists(place.path / "started") && std::chrono::steady_clock::now() < deadline) {
+            std::this_thread::yield();
+        }
+        // Each signal reaches the program or, after it, weft-trace itself.
+        while (!record.has_ended() && std::chrono::steady_clock::now() < deadline) {
+            ::kill(record.process, SIGTERM);
+            std::this_thread::yield();
+        }
+        CHECK(record.ended);
+        CHECK(WIFSIGNALED(record.status));
+        CHECK(WTERMSIG(record.status) == SIGTERM);
+    }
+    ::close(ends[0]);
+    ::close(ends[1]);
+}
+
+#endif
