@@ -79,3 +79,51 @@ TEST_CASE("accepting from a full queue gives others a turn", "[net]") {
 TEST_CASE("accepting from a full queue can be cancelled", "[net]") {
     run_program(cancel_while_accepting(), 1);
 }
+
+namespace {
+
+coro<int> reads_twice() {
+    stream_pair pair = co_await connected_pair();
+    co_await pair.near.write_all(bytes("ab"));
+    std::byte one{};
+    auto read = pair.far.read_some(std::span(&one, 1));
+    static_cast<void>(co_await read);
+    static_cast<void>(co_await read);
+    co_return 0;
+}
+
+coro<int> reads_twice_as_expected() {
+    stream_pair pair = co_await connected_pair();
+    co_await pair.near.write_all(bytes("ab"));
+    std::byte one{};
+    auto read = as_expected(pair.far.read_some(std::span(&one, 1)));
+    static_cast<void>(co_await read);
+    static_cast<void>(co_await read);
+    co_return 0;
+}
+
+coro<> await_named(net::io_operation<std::size_t>& read) { static_cast<void>(co_await read); }
+
+coro<int> reads_in_two_tasks() {
+    stream_pair pair = co_await connected_pair();
+    std::byte one{};
+    auto read = pair.far.read_some(std::span(&one, 1));
+    auto first = create_task(await_named(read));
+    auto second = create_task(await_named(read));
+    co_await sleep(1ms);
+    co_await pair.near.write_all(bytes("ab"));
+    co_await first;
+    co_await second;
+    co_return 0;
+}
+
+}  // namespace
+
+TEST_CASE("awaiting a network operation twice is refused with a sentence", "[net]") {
+    for (coro<int> (*twice)() : {&reads_twice, &reads_twice_as_expected, &reads_in_two_tasks}) {
+        const child_result result =
+            in_child([twice] { return run(twice(), runtime_options{.workers = 1}); });
+        CHECK(result.signal == SIGABRT);
+        CHECK(result.output.find("is awaited once") != std::string::npos);
+    }
+}

@@ -11,6 +11,7 @@
 #include <system_error>
 #include <utility>
 
+#include "weft/base/check.hpp"
 #include "weft/task/coro.hpp"
 #include "weft/time/with_timeout.hpp"
 
@@ -41,9 +42,10 @@ class expected_operation;
 
 namespace net {
 
-/// Lazy: nothing happens until it is awaited, once, in the task that shall wait. The stream or
-/// listener that made it must be alive then; closing it while the operation waits is allowed. The
-/// caller's buffer must live until the await ends; it is not touched afterwards.
+/// Lazy: nothing happens until it is awaited, once, in the task that shall wait; a second time ends
+/// the process with a message. The stream or listener that made it must be alive then; closing it
+/// while the operation waits is allowed. The caller's buffer must live until the await ends; it is
+/// not touched afterwards.
 template <class T = void>
 class [[nodiscard("an operation does nothing until it is awaited")]] io_operation {
 public:
@@ -58,6 +60,9 @@ public:
     template <detail::weft_promise Promise>
     std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> caller) noexcept {
         detail::runnable& self = caller.promise().current();
+        // Who awaits is noted in the body itself, and never taken back.
+        WEFT_CHECK(detail::coro_access::promise(body_).caller() == nullptr,
+                   "an io_operation is awaited once");
         detail::coro_access::promise(body_).enter(self, &caller.promise());
         return detail::transfer(self, detail::coro_access::handle(body_));
     }
