@@ -10,6 +10,8 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <fstream>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -104,6 +106,31 @@ TEST_CASE("once the program has ended, a signal ends weft-trace") {
     }
     ::close(ends[0]);
     ::close(ends[1]);
+}
+
+TEST_CASE("the exit status comes through where children's ends are ignored") {
+    if (tool_is_missing()) return;
+    const temporary_directory place;
+    const auto ignore_children = [] { std::signal(SIGCHLD, SIG_IGN); };
+    const fs::path log = place.path / "log";
+    const int file = ::open(log.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    REQUIRE(file >= 0);
+    int status = 0;
+    pid_t record =
+        start_tool(place.path, {"record", "--", "sh", "-c", "exit 7"}, file, ignore_children);
+    REQUIRE(::waitpid(record, &status, 0) == record);
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 7);
+    // The program still ignores what it would have ignored without weft-trace.
+    record = start_tool(place.path, {"record", "--", "grep", "SigIgn", "/proc/self/status"}, file,
+                        ignore_children);
+    REQUIRE(::waitpid(record, &status, 0) == record);
+    ::close(file);
+    std::ostringstream text;
+    text << std::ifstream(log).rdbuf();
+    const std::size_t at = text.str().find("SigIgn:");
+    REQUIRE(at != std::string::npos);
+    CHECK((std::stoull(text.str().substr(at + 7), nullptr, 16) >> (SIGCHLD - 1) & 1) == 1);
 }
 
 #endif

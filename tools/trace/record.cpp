@@ -103,6 +103,38 @@ int parse(int argc, char** argv, record_options& options) {
     ::_exit(reason == ENOENT ? 127 : 126);
 }
 
+/// Runs the program; true with its wait status, false after saying what is wrong.
+bool run_to_end(char** argv, const record_options& options, int& status) {
+    sigset_t all, before;
+    ::sigfillset(&all);
+    ::sigprocmask(SIG_SETMASK, &all, &before);  // a signal that comes now waits for the child
+    // Where its parent ignores SIGCHLD, the kernel would throw the exit status away.
+    struct sigaction plain{}, for_children{};
+    plain.sa_handler = SIG_DFL;
+    ::sigaction(SIGCHLD, &plain, &for_children);
+    const pid_t child = ::fork();
+    if (child < 0) {
+        fail(std::string("fork: ") + std::strerror(errno));
+        return false;
+    }
+    if (child == 0) {
+        ::sigaction(SIGCHLD, &for_children, nullptr);
+        ::sigprocmask(SIG_SETMASK, &before, nullptr);
+        run_program(argv, options);
+    }
+    child_process = child;
+    const signal_actions actions = forward_signals();
+    ::sigprocmask(SIG_SETMASK, &before, nullptr);
+    while (::waitpid(child, &status, 0) < 0) {
+        if (errno == EINTR) continue;
+        fail(std::string("waitpid: ") + std::strerror(errno));
+        return false;
+    }
+    restore_signals(actions);  // there is nobody left to forward them to
+    child_process = 0;
+    return true;
+}
+
 /// Ends this process by `signal` too, so that a shell sees what it would have seen.
 int die_by(int signal) {
     std::signal(signal, SIG_DFL);
@@ -137,24 +169,8 @@ int run_record(int argc, char** argv) {
                                  ::unlink(options.file.c_str()) != 0) {
         return fail(options.file + ": " + std::system_category().message(errno));
     }
-    sigset_t all, before;
-    ::sigfillset(&all);
-    ::sigprocmask(SIG_SETMASK, &all, &before);  // a signal that comes now waits for the child
-    const pid_t child = ::fork();
-    if (child < 0) return fail(std::string("fork: ") + std::strerror(errno));
-    if (child == 0) {
-        ::sigprocmask(SIG_SETMASK, &before, nullptr);
-        run_program(argv + program, options);
-    }
-    child_process = child;
-    const signal_actions actions = forward_signals();
-    ::sigprocmask(SIG_SETMASK, &before, nullptr);
     int status = 0;
-    while (::waitpid(child, &status, 0) < 0) {
-        if (errno != EINTR) return fail(std::string("waitpid: ") + std::strerror(errno));
-    }
-    restore_signals(actions);  // there is nobody left to forward them to
-    child_process = 0;
+    if (!run_to_end(argv + program, options, status)) return 1;
     const bool ran =
         !WIFEXITED(status) || (WEXITSTATUS(status) != 126 && WEXITSTATUS(status) != 127);
     if (ran) report_file(options.file);
