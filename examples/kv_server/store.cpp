@@ -47,8 +47,8 @@ void shard::set_deadline(const hashed_key& key, entry& target, deadline when) {
     target.expires_ = when;
     if (when == never) return;
     ++expiring_;
-    if (!any_deadline_->load(std::memory_order_relaxed)) {  // any_deadline_ in store.hpp says why
-        any_deadline_->store(true, std::memory_order_relaxed);  // mutex_ orders it
+    if (!any_deadline_->load(std::memory_order_seq_cst)) {      // S1: true counts as set here
+        any_deadline_->store(true, std::memory_order_seq_cst);  // S1: before wake() looks
     }
     deadlines_.push_back({when, std::string(key.text)});
     std::ranges::push_heap(deadlines_, std::greater<>{});
@@ -146,7 +146,7 @@ deadline store::sweep(deadline now) {
             earliest = std::min(earliest, shards_[i].deadlines_.front().when);
         }
     }
-    if (earliest != never) any_deadline_.store(true, std::memory_order_relaxed);  // still a hint
+    if (earliest != never) any_deadline_.store(true, std::memory_order_seq_cst);  // S1: may be seen
     return earliest;
 }
 

@@ -119,9 +119,10 @@ public:
     /// Frees entries past their deadline, a few at a time under each lock. Returns the earliest
     /// deadline that is left, or never.
     deadline sweep(deadline now);
-    /// False only if nothing will expire: then nobody need call sweep(). Any thread.
+    /// False only if nothing will expire: then nobody need call sweep(). Any thread. Sequentially
+    /// consistent, as is the setting of a deadline: sweeper.hpp relies on it.
     [[nodiscard]] bool has_deadlines() const noexcept {
-        return any_deadline_.load(std::memory_order_relaxed);  // a hint: the data is under mutexes
+        return any_deadline_.load(std::memory_order_seq_cst);  // S1: after is_running_ is false
     }
 
     /// The whole content at `now` as requests which, sent to an empty server, recreate it.

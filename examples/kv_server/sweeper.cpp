@@ -20,12 +20,14 @@ void sweeper::start() {
     is_running_.store(true, std::memory_order_relaxed);  // mutex_ orders it
 }
 
-// A deadline that was set since the last sweep keeps the task alive: whoever set it saw it running.
+// A deadline that was set since the last sweep keeps the task alive: whoever set it may have seen
+// it running. Only what is looked up after the task has said that it ends is certain.
 bool sweeper::try_finish() {
     const std::scoped_lock lock(mutex_);
-    const bool is_finished = !data_.has_deadlines();
-    if (is_finished) is_running_.store(false, std::memory_order_relaxed);  // mutex_ orders it
-    return is_finished;
+    is_running_.store(false, std::memory_order_seq_cst);  // S1: before the look
+    if (!data_.has_deadlines()) return true;
+    is_running_.store(true, std::memory_order_relaxed);  // mutex_ orders it: start() waits
+    return false;
 }
 
 weft::coro<> sweeper::sweep() {
