@@ -6,9 +6,11 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -101,6 +103,15 @@ int complete_socket([[maybe_unused]] int fd) noexcept {
     return 0;
 }
 
+#if defined(SO_DOMAIN) && defined(SO_PROTOCOL)
+/// -1: the socket does not know it.
+int integer_option(int fd, int option) noexcept {
+    int value = -1;
+    socklen_t size = sizeof value;
+    return ::getsockopt(fd, SOL_SOCKET, option, &value, &size) == 0 ? value : -1;
+}
+#endif
+
 }  // namespace
 
 bool transfer_result::would_block() const noexcept {
@@ -186,6 +197,28 @@ void check_adoptable(int fd, bool listening) {
         throw std::system_error(system_error_code(error), "weft: adopt");
     }
     static_cast<void>(complete_socket(fd));
+}
+
+stream_kind kind_of(int fd) noexcept {
+#if defined(SO_DOMAIN) && defined(SO_PROTOCOL)
+    const int domain = integer_option(fd, SO_DOMAIN);
+    const int protocol = integer_option(fd, SO_PROTOCOL);
+#else
+    // Fact: macOS has neither option; its streams over IP are TCP.
+    address_storage local;
+    const bool named = ::getsockname(fd, local.get(), &local.size) == 0;
+    const int domain = named ? local.storage.ss_family : AF_UNSPEC;
+    const int protocol = IPPROTO_TCP;
+#endif
+    if (domain != AF_INET && domain != AF_INET6) return stream_kind::other;
+    if (protocol != IPPROTO_TCP) return stream_kind::other;
+#if defined(TCP_ULP)
+    std::array<char, 16> layer{};
+    socklen_t size = layer.size();
+    const bool known = ::getsockopt(fd, IPPROTO_TCP, TCP_ULP, layer.data(), &size) == 0;
+    if (known && size > 0) return stream_kind::other;
+#endif
+    return stream_kind::plain_tcp;
 }
 
 void set_option(int fd, int level, int option, const void* value, std::size_t size) {

@@ -45,6 +45,14 @@ struct accept_result {
 
 /// Throws std::system_error; `fd` stays the caller's.
 void check_adoptable(int fd, bool listening);
+
+/// What a short read proves. On plain TCP: that the kernel has no more now. Elsewhere nothing: a
+/// Unix socket ends a read where the next record has other credentials or carries descriptors, and
+/// TLS in the kernel where a record ends.
+enum class stream_kind : std::uint8_t { plain_tcp, other };
+/// `other` when in doubt. Connections that a listener accepts are of its kind.
+[[nodiscard]] stream_kind kind_of(int fd) noexcept;
+
 void set_option(int fd, int level, int option, const void* value, std::size_t size);
 void bind_and_listen(int fd, const net::endpoint& local, int backlog);
 [[nodiscard]] net::endpoint local_endpoint_of(int fd);

@@ -11,6 +11,14 @@ socket_owner::~socket_owner() {
     if (state_ != nullptr) state_->drop_owner();
 }
 
+socket_state* socket_state::adopt(int fd, bool listening) {
+    check_adoptable(fd, listening);
+    // Nothing owns the descriptor until nothing can fail.
+    auto* state = new socket_state(unique_fd{}, kind_of(fd));
+    state->fd_.reset(fd);
+    return state;
+}
+
 void socket_state::settle(gate_duty duty) noexcept {
     if (duty == gate_duty::finalise) {
         remove_slot();
@@ -78,6 +86,7 @@ std::expected<reactor_slot*, std::error_code> socket_state::slot_for(runnable& s
 }
 
 bool socket_state::may_infer_drained() noexcept {
+    if (kind_ != stream_kind::plain_tcp) return false;
     reactor_slot* slot = slot_.load(std::memory_order_acquire);  // P1: the slot
     // Without a slot the first wait registers, and registering reports what is there already.
     return slot == nullptr || !slot->word(io_direction::read).has_hang_up();

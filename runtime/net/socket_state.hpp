@@ -23,6 +23,7 @@
 #include <system_error>
 #include <utility>
 
+#include "net/socket_calls.hpp"
 #include "net/socket_gate.hpp"
 #include "weft/base/unique_fd.hpp"
 #include "weft/reactor/reactor_shard.hpp"
@@ -51,7 +52,10 @@ struct direction_memory {
 
 class socket_state {
 public:
-    explicit socket_state(unique_fd fd) noexcept : fd_(std::move(fd)) {}
+    explicit socket_state(unique_fd fd, stream_kind kind = stream_kind::plain_tcp) noexcept
+        : kind_(kind), fd_(std::move(fd)) {}
+    /// Takes ownership of the descriptor, unless it throws.
+    [[nodiscard]] static socket_state* adopt(int fd, bool listening);
     socket_state(const socket_state&) = delete;
     socket_state& operator=(const socket_state&) = delete;
 
@@ -70,6 +74,7 @@ public:
     /// Owner: gives the descriptor away; -1 while it is in use.
     [[nodiscard]] int release() noexcept;
 
+    [[nodiscard]] stream_kind kind() const noexcept { return kind_; }
     /// Only while the gate keeps the descriptor open.
     [[nodiscard]] int fd() const noexcept { return fd_.get(); }
     [[nodiscard]] direction_memory& memory(io_direction direction) noexcept {
@@ -88,6 +93,7 @@ private:
     socket_gate<real_environment> gate_;
     direction_memory read_;
     direction_memory write_;
+    const stream_kind kind_;
     unique_fd fd_;
     std::mutex mutex_;
     real_environment::atomic<reactor_slot*> slot_{nullptr};

@@ -105,8 +105,7 @@ tcp_listener tcp_listener::bind(endpoint local, listen_options options) {
 }
 
 tcp_listener tcp_listener::adopt(int fd) {
-    detail::check_adoptable(fd, true);
-    return tcp_listener{detail::socket_owner(new detail::socket_state(detail::unique_fd(fd)))};
+    return tcp_listener{detail::socket_owner(detail::socket_state::adopt(fd, true))};
 }
 
 io_operation<tcp_stream> tcp_listener::accept() {
@@ -128,8 +127,8 @@ coro<io_result<tcp_stream>> tcp_listener::accept_body(detail::socket_state* sock
         detail::accept_result accepted = detail::accept_socket(socket->fd());
         if (accepted.error == 0) {
             ++memory.immediate;
-            co_return tcp_stream{
-                detail::socket_owner(new detail::socket_state(std::move(accepted.fd)))};
+            co_return tcp_stream{detail::socket_owner(
+                new detail::socket_state(std::move(accepted.fd), socket->kind()))};
         }
         accept_verdict verdict = judge(accepted.error);
         if (verdict == accept_verdict::skip && ++skipped >= skip_limit) {

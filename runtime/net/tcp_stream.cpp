@@ -55,8 +55,7 @@ coro<io_result<tcp_stream>> tcp_stream::connect_body(endpoint peer) {
 }
 
 tcp_stream tcp_stream::adopt(int fd) {
-    detail::check_adoptable(fd, false);
-    return tcp_stream{detail::socket_owner(new detail::socket_state(detail::unique_fd(fd)))};
+    return tcp_stream{detail::socket_owner(detail::socket_state::adopt(fd, false))};
 }
 
 io_operation<std::size_t> tcp_stream::read_some(std::span<std::byte> buffer) {

@@ -64,7 +64,8 @@ public:
     [[nodiscard]] static io_operation<tcp_stream> connect(endpoint peer);
 
     /// Takes ownership of a connected stream socket, which becomes non-blocking and close-on-exec.
-    /// Throws std::system_error, and the descriptor stays the caller's, when it is anything else.
+    /// Throws std::system_error when it is anything else, std::bad_alloc without memory; then the
+    /// descriptor stays the caller's.
     [[nodiscard]] static tcp_stream adopt(int fd);
 
     /// Completes when at least one byte was read, with how many; 0 at the end of the stream, and at
