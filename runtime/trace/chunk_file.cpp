@@ -6,10 +6,12 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 
+#include "trace/byte_source.hpp"
 #include "trace/chunk_encoding.hpp"
 
 namespace weft::detail {
@@ -19,6 +21,8 @@ namespace {
 constexpr std::size_t flush_threshold = std::size_t{256} << 10;
 // How long a pipe's reader may take nothing at all: `stop` waits for it, and with it the program.
 constexpr int patience_ms = 1000;
+// How many more traces one process may leave by executing one program after the other.
+constexpr int max_names = 1000;
 
 std::string expand(std::string_view pattern) {
     std::string path(pattern);
@@ -29,15 +33,31 @@ std::string expand(std::string_view pattern) {
     return path;
 }
 
+/// Whether the file has a trace that another program wrote as part of `recording`. That program may
+/// have ended, or may have been this very process, which keeps its id but no lock when it executes
+/// the next program. (A pipe or a device is not read.)
+bool belongs_to(int descriptor, const std::string& path, std::uint32_t recording) {
+    struct stat what{};
+    if (recording == 0 || ::fstat(descriptor, &what) != 0 || !S_ISREG(what.st_mode)) return false;
+    const unique_fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    char preamble[trace::preamble_bytes];
+    if (!file || ::pread(file.get(), preamble, sizeof preamble, 0) != sizeof preamble) return false;
+    byte_source number(std::string_view(preamble, sizeof preamble).substr(trace::recording_offset));
+    return std::string_view(preamble, sizeof preamble).starts_with(trace::file_magic) &&
+           number.fixed<std::uint32_t>() == recording;
+}
+
 }  // namespace
 
-std::error_code chunk_file::open(std::string_view name_pattern) {
+std::error_code chunk_file::open(std::string_view name_pattern, std::uint32_t recording) {
     bool is_taken = false;
-    std::string path = expand(name_pattern);
-    std::error_code error = open_path(path, is_taken);
-    if (is_taken) {
-        path += "." + std::to_string(::getpid());
-        error = open_path(path, is_taken);
+    const std::string first = expand(name_pattern);
+    std::string path = first;
+    std::error_code error = open_path(path, recording, is_taken);
+    for (int i = 1; is_taken && i <= max_names; ++i) {
+        path = first + "." + std::to_string(::getpid());
+        if (i > 1) path += "." + std::to_string(i);
+        error = open_path(path, recording, is_taken);
     }
     if (error) return error;
     path_ = std::move(path);
@@ -45,18 +65,20 @@ std::error_code chunk_file::open(std::string_view name_pattern) {
     error_ = {};
     buffer_.assign(trace::file_magic);
     append_fixed(buffer_, trace::file_version);
-    append_fixed(buffer_, std::uint32_t{0});
+    append_fixed(buffer_, recording);
     flush();
     return error_;
 }
 
-std::error_code chunk_file::open_path(const std::string& path, bool& is_taken) {
+std::error_code chunk_file::open_path(const std::string& path, std::uint32_t recording,
+                                      bool& is_taken) {
     is_taken = false;
     // Not O_TRUNC: the file is emptied only once the lock says that nobody records into it. Not
     // blocking: a pipe without a reader is an error (ENXIO), one with a slow reader is waited for.
     file_.reset(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600));
     if (!file_) return {errno, std::system_category()};
-    if (::flock(file_.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    const bool is_locked = ::flock(file_.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (is_locked || belongs_to(file_.get(), path, recording)) {
         is_taken = true;
         file_.reset();
         return std::make_error_code(std::errc::device_or_resource_busy);

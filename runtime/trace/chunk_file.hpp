@@ -17,9 +17,10 @@ namespace weft::detail {
 
 class chunk_file {
 public:
-    /// Creates or empties the file, unless another process is recording into it: then it is left
-    /// alone and a name with this process's id is taken. Writes the preamble.
-    [[nodiscard]] std::error_code open(std::string_view name_pattern);
+    /// Creates or empties the file, unless another process is recording into it, or one did as part
+    /// of the same `recording` (0 is none): then it is left alone and a name with this process's id
+    /// is taken. Writes the preamble.
+    [[nodiscard]] std::error_code open(std::string_view name_pattern, std::uint32_t recording = 0);
 
     void add(trace::chunk_type type, std::string_view payload);
     /// Hands what is buffered to the kernel. Blocks as long as the disk does; a pipe whose reader
@@ -36,7 +37,8 @@ public:
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
 private:
-    [[nodiscard]] std::error_code open_path(const std::string& path, bool& is_taken);
+    [[nodiscard]] std::error_code open_path(const std::string& path, std::uint32_t recording,
+                                            bool& is_taken);
 
     unique_fd file_;
     std::string path_;

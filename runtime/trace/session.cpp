@@ -14,6 +14,7 @@
 #include <cstdlib>
 #include <mutex>
 #include <new>
+#include <optional>
 
 #include "trace/clock.hpp"
 #include "trace/collector.hpp"
@@ -100,13 +101,25 @@ std::uint64_t ring_capacity(std::size_t bytes) noexcept {
 
 void stop_at_exit() { trace::stop(); }
 
-std::error_code start_locked(trace_session& s, const trace::options& how) {
+/// The number in an environment variable, if it has one up to `largest`.
+std::optional<std::uint32_t> number_from_environment(const char* name, std::uint32_t largest) {
+    const char* setting = std::getenv(name);
+    if (setting == nullptr) return std::nullopt;
+    std::uint32_t number = 0;
+    const std::string_view digits = setting;
+    const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    if (parsed.ec != std::errc{} || number > largest) return std::nullopt;
+    return number;
+}
+
+std::error_code start_locked(trace_session& s, const trace::options& how,
+                             std::uint32_t recording = 0) {
 #ifdef WEFT_NO_TRACE
     return std::make_error_code(std::errc::not_supported);  // no event site writes anything
 #endif
     if (s.active) return std::make_error_code(std::errc::operation_in_progress);
     chunk_file file;
-    if (std::error_code error = file.open(how.file)) return error;
+    if (std::error_code error = file.open(how.file, recording)) return error;
     trace_collector::settings settings;
     settings.levels = how.levels & ~trace::bits::clock_monotonic;
     settings.ring_capacity = ring_capacity(how.ring_bytes);
@@ -134,6 +147,7 @@ trace_registry& process_trace_registry() noexcept { return session().emitters; }
 
 namespace weft::trace {
 
+using weft::detail::number_from_environment;
 using weft::detail::report;
 using weft::detail::session;
 
@@ -181,19 +195,14 @@ void start_from_environment() {
         report("WEFT_TRACE_LEVEL is \"" + std::string(word) +
                "\", which is none of tasks, full and inline; recording tasks");
     }
-    if (const char* ring = std::getenv("WEFT_TRACE_RING_KIB"); ring != nullptr) {
-        std::size_t kibibytes = 0;
-        const std::string_view digits = ring;
-        const auto parsed =
-            std::from_chars(digits.data(), digits.data() + digits.size(), kibibytes);
-        if (parsed.ec == std::errc{} && kibibytes <= std::size_t{1} << 20) {
-            how.ring_bytes = kibibytes << 10;
-        }
+    if (const auto kibibytes = number_from_environment("WEFT_TRACE_RING_KIB", 1u << 20)) {
+        how.ring_bytes = std::size_t{*kibibytes} << 10;
     }
     if (const char* clock = std::getenv("WEFT_TRACE_CLOCK"); clock != nullptr) {
         how.monotonic_clock = std::string_view(clock) == "monotonic";
     }
-    if (const std::error_code error = weft::detail::start_locked(s, how)) {
+    const auto recording = number_from_environment("WEFT_TRACE_RECORDING", ~0u).value_or(0);
+    if (const std::error_code error = weft::detail::start_locked(s, how, recording)) {
         report("cannot record into " + std::string(file) + ": " + error.message() +
                "; running without a trace");
     }

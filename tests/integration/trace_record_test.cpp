@@ -7,8 +7,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <cstdint>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
@@ -64,6 +66,22 @@ struct reaped {
 
 /// Far more than any machine needs: only what hangs for good takes as long.
 auto patience() { return std::chrono::steady_clock::now() + std::chrono::seconds(60); }
+
+/// The records in each trace in `directory` whose name begins as weft-trace's output does.
+std::vector<std::uint64_t> records_in_traces(const fs::path& directory) {
+    std::vector<std::uint64_t> records;
+    for (const fs::directory_entry& entry : fs::directory_iterator(directory)) {
+        if (!entry.path().filename().string().starts_with("t.wtrace")) continue;
+        INFO(entry.path().string());
+        const auto file = trace_file::open(entry.path().string());
+        CHECK(file);
+        if (!file) continue;
+        CHECK(file->complete);
+        records.push_back(file->records);
+    }
+    std::sort(records.begin(), records.end());
+    return records;
+}
 
 }  // namespace
 
@@ -131,6 +149,53 @@ TEST_CASE("the exit status comes through where children's ends are ignored") {
     const std::size_t at = text.str().find("SigIgn:");
     REQUIRE(at != std::string::npos);
     CHECK((std::stoull(text.str().substr(at + 7), nullptr, 16) >> (SIGCHLD - 1) & 1) == 1);
+}
+
+// Hidden: records one mark and as many as WEFT_TEST_EXECS says, which is one less in the program
+// that takes its place.
+TEST_CASE("a program that executes another", "[.][trace-exec]") {
+    start_from_environment();
+    const char* setting = std::getenv("WEFT_TEST_EXECS");
+    const int left = setting != nullptr ? std::atoi(setting) : 0;
+    emitter& here = this_thread_emitter();
+    for (int i = 0; i <= left && here.on(bits::tasks); ++i) {
+        here.emit(event::mark, pack<event::mark>(1u, 2u));
+    }
+    stop();
+    if (left == 0) return;
+    REQUIRE(::setenv("WEFT_TEST_EXECS", std::to_string(left - 1).c_str(), 1) == 0);
+    const std::string self = fs::read_symlink("/proc/self/exe").string();
+    ::execl(self.c_str(), self.c_str(), "[trace-exec]", nullptr);
+    FAIL("exec");
+}
+
+TEST_CASE("programs that run one after the other leave each other's traces alone") {
+    if (tool_is_missing()) return;
+    const temporary_directory place;
+    std::string output;
+    std::ofstream(place.path / "twice") << "\"$@\" && WEFT_TEST_EXECS=4 \"$@\"\n";
+    const std::string program = "sh twice " + fs::read_symlink("/proc/self/exe").string();
+    const std::string record = tool + " record -o t.wtrace -- " + program + " '[trace-exec]'";
+    REQUIRE(shell(record, place.path, output) == 0);
+    CHECK(records_in_traces(place.path) == std::vector<std::uint64_t>{1, 1, 2, 3, 4, 5});
+    CHECK(output.find("t.wtrace: 1 records, 0 lost") != std::string::npos);
+}
+
+TEST_CASE("only programs of the same recording spare a trace") {
+    if (tool_is_missing()) return;
+    const temporary_directory place;
+    std::string output;
+    const std::string program = fs::read_symlink("/proc/self/exe").string() + " '[trace-exec]'";
+    const auto run = [&](const std::string& settings) {
+        CHECK(shell("WEFT_TRACE=t.wtrace " + settings + " " + program, place.path, output) == 0);
+        return records_in_traces(place.path).size();
+    };
+    CHECK(run("") == 1);
+    CHECK(run("") == 1);
+    CHECK(run("WEFT_TRACE_RECORDING=5") == 1);
+    CHECK(run("WEFT_TRACE_RECORDING=6") == 1);
+    CHECK(run("WEFT_TRACE_RECORDING=6") == 2);
+    CHECK(run("WEFT_TRACE_RECORDING=none") == 2);
 }
 
 #endif

@@ -5,6 +5,7 @@
 // signals it gets and ends as the program ended.
 
 #include <getopt.h>
+#include <sys/random.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -92,8 +94,19 @@ int parse(int argc, char** argv, record_options& options) {
     return optind;
 }
 
+/// A number that no other recording is likely to have; not 0.
+std::uint32_t draw_number() {
+    std::uint32_t number = 0;
+    if (::getrandom(&number, sizeof number, GRND_NONBLOCK) != sizeof number) {
+        number = static_cast<std::uint32_t>(::getpid());
+    }
+    return number | 1u;
+}
+
 [[noreturn]] void run_program(char** argv, const record_options& options) {
     ::setenv("WEFT_TRACE", options.file.c_str(), 1);
+    // Programs that run one after the other know by it whose trace they find, and leave it alone.
+    ::setenv("WEFT_TRACE_RECORDING", std::to_string(draw_number()).c_str(), 1);
     ::setenv("WEFT_TRACE_LEVEL", options.level.c_str(), 1);
     if (!options.ring_kib.empty()) ::setenv("WEFT_TRACE_RING_KIB", options.ring_kib.c_str(), 1);
     if (!options.clock.empty()) ::setenv("WEFT_TRACE_CLOCK", options.clock.c_str(), 1);

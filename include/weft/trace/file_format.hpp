@@ -6,7 +6,8 @@
 // skipped by looking for the next marker. All integers are little-endian; "varint" is LEB128 and
 // "string" a varint length and the bytes.
 //
-//   preamble  "WEFTRACE" | u32 version | u32 0
+//   preamble  "WEFTRACE" | u32 version | u32 recording: the same number in all files that one
+//             weft-trace record made, 0 in others
 //   chunk     u32 marker | u32 type | u32 payload bytes | u32 CRC-32 of type, length and payload
 //   meta      "key=value" lines: process, command, clock, levels, ring_records, record_cost_ps, ...
 //   layouts   for each event: u8 id | varint level | string name | u8 fields | for each field
@@ -35,6 +36,7 @@ namespace weft::trace {
 inline constexpr std::string_view file_magic = "WEFTRACE";
 inline constexpr std::uint32_t file_version = 1;
 inline constexpr std::size_t preamble_bytes = 16;
+inline constexpr std::size_t recording_offset = 12;        // in the preamble
 inline constexpr std::uint32_t chunk_marker = 0x4b4e4843;  // "CHNK"
 inline constexpr std::size_t chunk_head_bytes = 16;
 inline constexpr std::size_t event_head_bytes = 32;

@@ -55,7 +55,8 @@ statistics stop();
 
 /// Starts what the environment asks for: WEFT_TRACE=<file> and WEFT_TRACE_LEVEL=tasks|full|inline.
 /// The first call of the process decides, later ones do nothing. A file that cannot be written is
-/// reported, and the program runs untraced.
+/// reported, and the program runs untraced. A trace that another program wrote with the same
+/// WEFT_TRACE_RECORDING=<number> is left alone, as if it were still being written.
 void start_from_environment();
 
 /// Where reports go: one sentence without a line end. nullptr restores the default, standard error.
