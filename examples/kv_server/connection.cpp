@@ -15,7 +15,7 @@ namespace net = weft::net;
 
 connection::connection(service& host, std::uint64_t id, net::tcp_stream stream)
     : stream_(std::move(stream)), session_(host, id) {
-    note_time(instant::now());
+    note_time(instant::now().steady);
 }
 
 weft::coro<> connection::serve(sweeper& expiry) {
@@ -53,15 +53,19 @@ weft::coro<bool> connection::read() {
 // Executes what has arrived and writes all the answers at once. False: it was the last answer.
 weft::coro<bool> connection::answer(sweeper& expiry) {
     const instant now = instant::now();
-    note_time(now);
+    note_time(now.steady);
     session::progress progress = session::progress::paused;
     while (progress == session::progress::paused) {
         progress = session_.run(now);
         expiry.wake();
         const auto bytes = std::as_bytes(std::span(session_.output()));
-        if (bytes.empty()) continue;
-        const auto written = co_await weft::as_expected(stream_.write_all(bytes));
-        if (!written) co_return false;
+        for (std::size_t taken = 0; taken < bytes.size();) {
+            const auto count = co_await weft::as_expected(stream_.write_some(bytes.subspan(taken)));
+            if (!count) co_return false;
+            taken += *count;
+            const bool is_long = *count < bytes.size();  // who is busy reading it is not idle
+            if (is_long) note_time(instant::now().steady);
+        }
         session_.clear_output();
     }
     co_return progress != session::progress::closing;

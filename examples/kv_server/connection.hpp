@@ -31,9 +31,9 @@ public:
     /// Both directions end at once. Any task, while serve() runs.
     void disconnect() noexcept;
 
-    /// When bytes last came, on the steady clock.
-    [[nodiscard]] deadline last_heard() const noexcept {
-        return deadline(milliseconds(last_heard_.load(std::memory_order_relaxed)));
+    /// When the client last sent bytes or took some, on the steady clock.
+    [[nodiscard]] deadline last_active() const noexcept {
+        return deadline(milliseconds(last_active_.load(std::memory_order_relaxed)));
     }
 
 private:
@@ -41,14 +41,14 @@ private:
     weft::coro<bool> read();
     weft::coro<bool> answer(sweeper& expiry);
     weft::coro<> part();
-    void note_time(const instant& now) noexcept {
-        last_heard_.store(now.steady.time_since_epoch().count(), std::memory_order_relaxed);
+    void note_time(deadline now) noexcept {
+        last_active_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
     }
 
     weft::net::tcp_stream stream_;
     session session_;
     // A date that the idle sweep compares; it orders nothing, so relaxed.
-    std::atomic<milliseconds::rep> last_heard_;
+    std::atomic<milliseconds::rep> last_active_;
 };
 
 }  // namespace kv

@@ -85,7 +85,7 @@ weft::coro<> server::disconnect_idle() {
         {
             const std::scoped_lock lock(mutex_);
             for (connection* each : connections_) {
-                const deadline end = each->last_heard() + limit;
+                const deadline end = each->last_active() + limit;
                 if (end <= now) {
                     each->disconnect();
                 } else {

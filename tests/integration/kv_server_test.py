@@ -101,6 +101,21 @@ class KvServerTest(unittest.TestCase):
                 self.assertGreaterEqual(time.monotonic() - begin, 0.9)
                 self.assertEqual(busy.call("PING"), b"+PONG\r\n")
 
+    def test_a_client_that_is_busy_reading_a_long_answer_is_not_idle(self):
+        length, count = 8_000_000, 3
+        with KvServer("--idle-timeout", 2) as server, Client(server.port) as client:
+            client.call("SET", "big", "v" * length)
+            missing = count * len(b"$%d\r\n%s\r\n" % (length, b"v" * length))
+            begin = time.monotonic()
+            client.send(request("GET", "big") * count)
+            while missing > 0:
+                piece = client.socket.recv(100_000)
+                self.assertNotEqual(piece, b"")
+                missing -= len(piece)
+                time.sleep(0.02)  # what is tested: the answer takes longer than the timeout
+            self.assertEqual(missing, 0)
+            self.assertGreaterEqual(time.monotonic() - begin, 2)
+
     def test_a_client_that_breaks_the_protocol_learns_why_even_if_it_keeps_sending(self):
         with KvServer() as server:
             for _ in range(50):
