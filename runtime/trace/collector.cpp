@@ -21,6 +21,9 @@ namespace weft::detail {
 namespace {
 
 constexpr std::size_t batch_records = 8192;
+static_assert(trace::event_head_bytes +
+                  batch_records * (1 + (1 + trace::max_fields) * trace::max_varint_bytes) <=
+              trace::max_payload_bytes);
 // A ring of 1 MiB holds 5 ms of the densest stream measured (12 million records a second).
 constexpr nanoseconds shortest_pause = std::chrono::milliseconds(1);
 constexpr nanoseconds longest_pause = std::chrono::milliseconds(10);

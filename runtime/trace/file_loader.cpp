@@ -22,6 +22,10 @@ using weft::detail::byte_source;
 namespace {
 
 constexpr std::size_t max_text_lines = 256;
+// How much may be hashed in vain, so that a file of heads without chunks takes linear time: two of
+// the largest chunks, and so many bytes for each byte of the file that was passed.
+constexpr std::uint64_t first_allowance = 2 * max_payload_bytes;
+constexpr std::uint64_t allowance_per_byte = 8;
 
 /// A layout that can be decoded: its fields fit the payload and `recorded_event` can hold them.
 bool is_sound(const recorded_layout& layout) noexcept {
@@ -48,7 +52,8 @@ std::vector<std::string> split(std::string_view text, char separator) {
 /// Reads the tables of a file chunk by chunk. Each `read_` says whether its chunk made sense.
 struct trace_file::loader {
     trace_file& file;
-    std::unordered_map<std::uint32_t, std::uint32_t> places;  // emitter number → index
+    std::unordered_map<std::uint32_t, std::uint32_t> places = {};  // emitter number → index
+    std::uint64_t hashed_in_vain = 0;
 
     std::uint32_t place_of(std::uint32_t number) {
         const auto next = static_cast<std::uint32_t>(file.emitters.size());
@@ -188,7 +193,8 @@ struct trace_file::loader {
         return true;  // of a later version: not ours to judge
     }
 
-    /// The payload of the chunk at `at` if it is whole.
+    /// The payload of the chunk at `at` if it is whole. Where too much was hashed in vain already,
+    /// a chunk that may be whole is passed over.
     [[nodiscard]] bool whole_chunk(std::size_t at, chunk_type& type, std::string_view& payload) {
         byte_source head(std::string_view(file.bytes_).substr(at));
         if (head.fixed<std::uint32_t>() != chunk_marker) return false;
@@ -196,10 +202,14 @@ struct trace_file::loader {
         type = static_cast<chunk_type>(head.fixed<std::uint32_t>());
         const auto size = head.fixed<std::uint32_t>();
         const auto crc = head.fixed<std::uint32_t>();
-        if (!head.ok() || head.rest().size() < size) return false;
+        if (!head.ok() || size > max_payload_bytes || head.rest().size() < size) return false;
+        const std::uint64_t allowance = first_allowance + allowance_per_byte * at;
+        if (hashed_in_vain + size > allowance) return false;
         payload = head.rest().substr(0, size);
         const auto* body = reinterpret_cast<const unsigned char*>(payload.data());
-        return crc32(crc32(0, checked, 8), body, size) == crc;
+        const bool is_whole = crc32(crc32(0, checked, 8), body, size) == crc;
+        if (!is_whole) hashed_in_vain += size;
+        return is_whole;
     }
 
     void read_all() {
@@ -257,7 +267,7 @@ std::expected<trace_file, std::string> trace_file::parse(std::string bytes) {
     trace_file file;
     file.bytes_ = std::move(bytes);
     file.size_bytes = file.bytes_.size();
-    loader{file, {}}.read_all();
+    loader{file}.read_all();
     if (file.layouts_.empty()) {
         return std::unexpected("no whole table of events: cut off at its start, or damaged");
     }

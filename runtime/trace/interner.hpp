@@ -37,6 +37,7 @@ public:
 
 private:
     static constexpr std::size_t max_definition_bytes = std::size_t{4} << 20;
+    static_assert(max_definition_bytes + trace::max_varint_bytes <= trace::max_payload_bytes);
 
     std::unordered_map<std::string, std::uint32_t> ids_;
     std::uint32_t next_[3] = {1, 1, 1};

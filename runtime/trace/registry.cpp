@@ -16,6 +16,7 @@ namespace weft::detail {
 namespace {
 
 constexpr std::size_t max_pending_names = std::size_t{1} << 20;
+static_assert(max_pending_names + 2 * trace::max_varint_bytes <= trace::max_payload_bytes);
 
 }  // namespace
 

@@ -8,7 +8,8 @@
 //
 //   preamble  "WEFTRACE" | u32 version | u32 recording: the same number in all files that one
 //             weft-trace record made, 0 in others
-//   chunk     u32 marker | u32 type | u32 payload bytes | u32 CRC-32 of type, length and payload
+//   chunk     u32 marker | u32 type | u32 payload bytes, at most 8 MiB | u32 CRC-32 of type, length
+//             and payload
 //   meta      "key=value" lines: process, command, clock, levels, ring_records, record_cost_ps, ...
 //   layouts   for each event: u8 id | varint level | string name | u8 fields | for each field
 //             (u8 bits, u8 kind, string name, string values)
@@ -39,6 +40,7 @@ inline constexpr std::size_t preamble_bytes = 16;
 inline constexpr std::size_t recording_offset = 12;        // in the preamble
 inline constexpr std::uint32_t chunk_marker = 0x4b4e4843;  // "CHNK"
 inline constexpr std::size_t chunk_head_bytes = 16;
+inline constexpr std::size_t max_payload_bytes = std::size_t{8} << 20;
 inline constexpr std::size_t event_head_bytes = 32;
 inline constexpr std::size_t clock_bytes = 32;
 inline constexpr std::size_t max_varint_bytes = 10;

@@ -152,6 +152,46 @@ TEST_CASE("a chunk that lies under a right checksum does no harm") {
     }
 }
 
+TEST_CASE("a chunk larger than any that is written is damage, and what follows it is read") {
+    const std::string whole = small_trace();
+    for (const std::size_t beyond : {std::size_t{0}, std::size_t{1}}) {
+        // Of a type that is not known, and so is skipped.
+        std::string bytes = whole.substr(0, preamble_bytes);
+        bytes += chunk(static_cast<chunk_type>(99), std::string(max_payload_bytes + beyond, 'x'));
+        bytes += whole.substr(preamble_bytes);
+        const auto file = trace_file::parse(bytes);
+        REQUIRE(file);
+        CHECK(file->records == 45);
+        CHECK(file->complete);
+        CHECK(file->damaged_chunks == beyond);
+        CHECK(file->unread_bytes == beyond * (chunk_head_bytes + max_payload_bytes + beyond));
+    }
+}
+
+TEST_CASE("a file full of heads without chunks is read in time linear in its size") {
+    // Each of them says that it reaches to the end: to check them all would take half an hour.
+    constexpr std::size_t size = std::size_t{4} << 20;
+    std::string heads;
+    while (heads.size() < size) {
+        append_fixed(heads, chunk_marker);
+        append_fixed(heads, static_cast<std::uint32_t>(chunk_type::events));
+        append_fixed(heads, static_cast<std::uint32_t>(size - heads.size() - 8));
+        append_fixed(heads, std::uint32_t{0});
+    }
+    const auto file = trace_file::parse(small_trace() + heads);
+    REQUIRE(file);
+    CHECK(file->records == 45);
+    CHECK(file->damaged_chunks > 0);
+    CHECK(file->unread_bytes == heads.size());
+    CHECK(visit_all(*file) == 45);
+    // Of what follows, no more than the first chunk is lost.
+    std::string tail;
+    for (unsigned i = 0; i < 10; ++i) tail += chunk(chunk_type::events, events(2, 20 * i, 20));
+    const auto longer = trace_file::parse(small_trace() + heads + tail);
+    REQUIRE(longer);
+    CHECK(longer->records >= 45 + 9 * 20);
+}
+
 TEST_CASE("what is no trace is told apart from a damaged one") {
     CHECK(trace_file::parse("").error() == "the file is empty");
     CHECK(trace_file::parse("hello, world, hello").error() == "not a weft trace");
