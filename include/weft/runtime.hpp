@@ -62,7 +62,9 @@ class main_wait;
 
 /// Several may exist in one process. Construction starts the workers: throws std::system_error when
 /// a thread or descriptor cannot be had, std::invalid_argument for more than 256 workers. Members
-/// are for any thread but a worker of this runtime, unless they say otherwise.
+/// are for any thread but a worker of this runtime, unless they say otherwise. After fork() the
+/// child may exec, exit, or start a runtime of its own; its copy of the parent's is dead: using it
+/// ends the child with a sentence, destroying it does nothing.
 class runtime {
 public:
     explicit runtime(runtime_options options = {});

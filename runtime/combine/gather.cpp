@@ -79,6 +79,12 @@ life::cancel_outcome gather_operation::outcome() noexcept {
     return result;
 }
 
+life::cancel_outcome gather_operation::unlink() noexcept {
+    if (!core_->give_up()) return life::cancel_outcome::lost;
+    unlinked_ = true;
+    return life::cancel_outcome::unlinked;
+}
+
 trace::suspend_reason gather_operation::wait_reason() const noexcept {
     return trace::suspend_reason::join;
 }

@@ -35,4 +35,10 @@ void live_runtime::leave(runtime_port& runtime) noexcept {
     std::erase(all().runtimes, &runtime);
 }
 
+void live_runtime::hold_list() { all().mutex.lock(); }
+
+void live_runtime::release_list() { all().mutex.unlock(); }
+
+void live_runtime::forget_all() noexcept { all().runtimes.clear(); }
+
 }  // namespace weft::detail

@@ -21,6 +21,11 @@ public:
     static void enter(runtime_port& runtime);
     static void leave(runtime_port& runtime) noexcept;
 
+    // Around fork(): see sched/fork_guard.hpp.
+    static void hold_list();
+    static void release_list();
+    static void forget_all() noexcept;  // while held
+
 private:
     std::unique_lock<std::mutex> lock_;
     runtime_port* runtime_ = nullptr;

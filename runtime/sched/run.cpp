@@ -41,6 +41,7 @@ void worker::loop() noexcept {
 }
 
 bool worker::step() noexcept {
+    core_.refuse_copy();
     bool after_burst = fork_budget_ == 0;
     fork_budget_ = forks_per_turn;
     if (++tick_ % look_interval == 0 || after_burst) [[unlikely]] {

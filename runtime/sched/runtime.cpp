@@ -46,6 +46,10 @@ runtime::runtime(runtime_options options) {
 }
 
 runtime::~runtime() {
+    if (core_->is_copy()) {
+        static_cast<void>(core_.release());  // what its threads held is not there to be freed
+        return;
+    }
     WEFT_CHECK(detail::this_worker() == nullptr || &detail::this_worker()->runtime() != core_.get(),
                "a runtime was destroyed by one of its own tasks; keep it outside its tasks");
     core_->close();
@@ -71,6 +75,7 @@ detail::worker_port& runtime::any_worker() const { return core_->any_worker(); }
 void runtime::inject(const any_task& ready) { core_->inject(*detail::task_access::state(ready)); }
 
 std::shared_ptr<detail::main_wait> runtime::prepare_to_block() const {
+    core_->refuse_copy();
     refuse_on_a_worker();
     return std::make_shared<detail::main_wait>(core_->options().handle_signals);
 }

@@ -73,6 +73,7 @@ runtime_core::runtime_core(const runtime_options& options)
       failures_(std::make_shared<failure_sink>()),
       registry_(checked_workers(options.workers)) {
     env::initialise();
+    guard_forks();
     unsigned count = checked_workers(options.workers);
     workers_.reserve(count);
     for (unsigned i = 0; i < count; ++i) {
@@ -169,6 +170,7 @@ void runtime_core::notify_one() noexcept {
 }
 
 void runtime_core::enlist(task_state& task) {
+    refuse_copy();
     worker* mine = own_worker();
     bool refused = mine == nullptr && closing_.load(std::memory_order_relaxed);  // hint, no edge
     if (refused || !registry_.add(task, mine != nullptr ? mine->index() : registry_.nobody())) {

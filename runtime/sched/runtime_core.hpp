@@ -26,6 +26,7 @@
 #include <string>
 #include <vector>
 
+#include "sched/fork_guard.hpp"
 #include "sched/task_registry.hpp"
 #include "sched/worker.hpp"
 #include "sched/worker_thread.hpp"
@@ -55,6 +56,12 @@ public:
         return stopping_.load(std::memory_order_acquire);  // K1
     }
     [[nodiscard]] bool is_abandoned() const noexcept { return abandoned_; }
+    /// A copy that a child process got of its parent's: it has no threads.
+    [[nodiscard]] bool is_copy() const noexcept { return born_after_ != forks_survived(); }
+    void refuse_copy() const noexcept {
+        WEFT_CHECK(!is_copy(),
+                   "a runtime does not survive fork(): exec, or start one in the child");
+    }
     /// Any thread, after something was published.
     void notify_one() noexcept;
 
@@ -78,6 +85,7 @@ private:
     [[nodiscard]] worker* own_worker() noexcept;
 
     runtime_options options_;
+    const std::uint32_t born_after_ = forks_survived();
     std::string thread_name_;
     std::shared_ptr<failure_sink> failures_;
     task_registry registry_;

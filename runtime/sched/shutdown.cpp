@@ -42,6 +42,7 @@ void report_failure(failure_sink& sink, task_state& task) {
 }  // namespace
 
 void runtime_core::close() {
+    refuse_copy();
     if (own_worker() != nullptr) {
         throw usage_error(
             "a runtime cannot be closed or destroyed by one of its own tasks: return from the main "
@@ -82,10 +83,12 @@ bool runtime_core::stop_round(time_point deadline) {
 void runtime_core::report_stuck() noexcept {
     try {
         for (task_state* task : registry_.snapshot()) {
-            failure what{failure::kind::stuck, task->name(), nullptr, {}};
-            what.message = what.task_name + " (" + task->location().function_name() +
-                           ") did not stop before the shutdown deadline and is left behind";
-            failures_->report(what);
+            if (!task->hidden) {
+                failure what{failure::kind::stuck, task->name(), nullptr, {}};
+                what.message = what.task_name + " (" + task->location().function_name() +
+                               ") did not stop before the shutdown deadline and is left behind";
+                failures_->report(what);
+            }
             task->drop();
         }
     } catch (const std::bad_alloc&) {

@@ -27,7 +27,10 @@ bool oneshot_state::unlink(oneshot_receive& waiter) noexcept {
 }
 
 bool oneshot_state::abandon() noexcept {
-    return word_.exchange(receiver_gone, std::memory_order_acq_rel) == sent;  // O2
+    std::uintptr_t before = word_.exchange(receiver_gone, std::memory_order_acq_rel);  // O2
+    WEFT_CHECK(before == empty || before == sent || before == sender_gone,
+               "a oneshot receiver was destroyed while a task awaits it");
+    return before == sent;
 }
 
 bool oneshot_receive::begin(runnable& self, std::coroutine_handle<> caller) noexcept {

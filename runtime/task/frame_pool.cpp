@@ -78,6 +78,8 @@ public:
     void enter(thread_cache& cache);
     void leave(thread_cache& cache) noexcept;
     std::int64_t live() noexcept;
+    void hold() { mutex_.lock(); }
+    void release() { mutex_.unlock(); }
     void count_late(std::int64_t change) noexcept {
         std::lock_guard guard{mutex_};
         retired_live_ += change;
@@ -260,5 +262,9 @@ void give_batch(thread_cache::list& list, std::size_t index) noexcept {
 }
 
 std::int64_t live_blocks() noexcept { return depot().live(); }
+
+void hold_frame_pool() { depot().hold(); }
+
+void release_frame_pool() { depot().release(); }
 
 }  // namespace weft::detail

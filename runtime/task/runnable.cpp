@@ -53,10 +53,8 @@ bool is_on_the_way(const runnable& wanted, const runnable* top) noexcept {
 }
 
 /// Asks the next child of `top`. Returns the runnable to go on with: `top`, or the child if it
-/// waits on others in turn. `broken` gets the outcome of an operation that closed a circle of tasks
-/// that await each other: only taking it out can ever end them.
-runnable* ask_next(runnable& root, runnable* top, runnable& child, const reason_ref& why,
-                   outcome& broken) noexcept {
+/// waits on others in turn. Notes an operation that closes a circle of tasks that await each other.
+runnable* ask_next(runnable& root, runnable* top, runnable& child, const reason_ref& why) noexcept {
     life::ticket answer = ask(child, why);
     // Only a busy one can be on the way, or the root, which is active while its owner offers a
     // request; the search is long in a deep chain.
@@ -65,7 +63,7 @@ runnable* ask_next(runnable& root, runnable* top, runnable& child, const reason_
         (&child == &root || (answer.duty == duty::recorded_at_busy && is_on_the_way(child, top)));
     if (circle) {
         child.lifecycle.withdraw(answer.epoch);
-        broken = top->operation->unlink();
+        forwarding(*top).in_circle = true;
     }
     forwarding(*top).note_answer(answer.duty != duty::refused && !circle);
     if (answer.duty != duty::handle_operation) return top;
@@ -77,6 +75,16 @@ runnable* ask_next(runnable& root, runnable* top, runnable& child, const reason_
     return &child;
 }
 
+/// After the last child was asked. Only taking an operation out can ever end a circle: the one that
+/// closes it or, where that cannot be taken out, the one above.
+outcome sum_up(forwarding_operation& op, bool is_root) noexcept {
+    outcome answer = op.outcome();
+    if (!std::exchange(op.in_circle, false)) return answer;
+    answer = op.unlink();
+    if (answer == outcome::lost && !is_root) forwarding(*op.walk_up).in_circle = true;
+    return answer;
+}
+
 /// Hands a request to all that `root`, which is kept from resuming, waits on; returns what became
 /// of its operation. Walks down through forwarding operations with an explicit stack of the busy
 /// runnables, which is threaded through their operations: the depth of a chain of tasks is not
@@ -86,13 +94,11 @@ outcome walk(runnable& root, const reason_ref& why) noexcept {
     forwarding(root).walk_up = nullptr;
     for (;;) {
         forwarding_operation& op = forwarding(*top);
-        outcome answer = outcome::lost;
         if (runnable* child = op.next_to_cancel()) {
-            top = ask_next(root, top, *child, why, answer);
-            if (answer != outcome::unlinked) continue;
-        } else {
-            answer = op.outcome();
+            top = ask_next(root, top, *child, why);
+            continue;
         }
+        outcome answer = sum_up(op, top == &root);
         if (top == &root) return answer;
         runnable* up = op.walk_up;
         if (!let_go(*top, answer)) top = up;

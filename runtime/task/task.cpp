@@ -3,6 +3,8 @@
 
 #include "weft/task/task.hpp"
 
+#include <algorithm>
+
 #include "ports/live_runtimes.hpp"
 #include "task/task_extras.hpp"
 #include "weft/task/create_task.hpp"
@@ -120,8 +122,9 @@ bool any_task::cancelled() const {
 std::exception_ptr any_task::exception() const {
     detail::task_state& task = state();
     using kind = detail::task_state::outcome_kind;
-    if (task.is_done() && task.outcome() == kind::value) return nullptr;
-    if (!task.is_done() || task.outcome() == kind::cancelled) task.throw_unless_value();
+    task.throw_unless_done();
+    if (task.outcome() == kind::value) return nullptr;
+    if (task.outcome() == kind::cancelled) task.throw_unless_value();
     task.mark_observed();
     return task.error();
 }
@@ -136,6 +139,7 @@ bool any_task::cancel(std::string_view reason, std::source_location where) const
 }
 
 callback_token any_task::add_done_callback(std::move_only_function<void(any_task)> f) const {
+    WEFT_CHECK(f, "a done-callback needs a function; this one is empty");
     detail::task_state& task = state();
     detail::task_extras& more = task.extras();
     detail::live_runtime alive{&task.runtime()};
@@ -150,7 +154,11 @@ callback_token any_task::add_done_callback(std::move_only_function<void(any_task
             token = ++more.last_token;
             if (!more.runner_registered) alive.get()->enlist(runner);
         } catch (...) {
-            if (token != 0) more.callbacks.pop_back();
+            // What it captured may lock this or any runtime when it goes: not in here.
+            if (token != 0) {
+                f = std::move(more.callbacks.back().function);
+                more.callbacks.pop_back();
+            }
             guard.unlock();
             runner.discard();
             throw;
@@ -171,8 +179,13 @@ callback_token any_task::add_done_callback(std::move_only_function<void(any_task
 bool any_task::remove_done_callback(callback_token token) const {
     detail::task_extras* more = state().extras_if_any();
     if (more == nullptr) return false;
+    detail::task_extras::callback removed;  // destroyed outside the lock: it is the user's
     std::lock_guard guard{more->mutex};
-    return std::erase_if(more->callbacks, [token](const auto& c) { return c.token == token; }) != 0;
+    auto found = std::ranges::find(more->callbacks, token, &detail::task_extras::callback::token);
+    if (found == more->callbacks.end()) return false;
+    removed = std::move(*found);
+    more->callbacks.erase(found);
+    return true;
 }
 
 namespace detail {

@@ -18,7 +18,7 @@ namespace weft::detail {
 
 struct task_extras {
     struct callback {
-        callback_token token;
+        callback_token token = 0;
         std::move_only_function<void(any_task)> function;
     };
 

@@ -217,10 +217,13 @@ void task_state::set_name(std::string_view name) {
     more.name = name;
 }
 
+void task_state::throw_unless_done() const {
+    if (is_done()) return;
+    throw invalid_state_error(name() + " is not done: it has no result yet; await it");
+}
+
 void task_state::throw_unless_value() {
-    if (!is_done()) {
-        throw invalid_state_error(name() + " is not done: it has no result yet; await it");
-    }
+    throw_unless_done();
     if (outcome_ == outcome_kind::value) return;
     mark_observed();
     std::rethrow_exception(error_);

@@ -4,6 +4,7 @@
 #include "weft/time/sleep.hpp"
 
 #include <stdexcept>
+#include <utility>
 
 #include "weft/task/task_state.hpp"
 #include "weft/trace/events.hpp"
@@ -25,7 +26,9 @@ time_point deadline_at(time_point when) noexcept {
 }
 
 bool sleep_operation::begin(runnable& self, std::coroutine_handle<> caller) noexcept {
+    WEFT_CHECK(self_ == nullptr, "a sleep is awaited by one task at a time");
     self_ = &self;
+    unlinked_ = false;
     self.resume_point = caller;
     if (until_ == time_point::min() || until_ <= real_environment::now()) {
         trace::task_suspend(self.worker->trace, trace::suspend_reason::yield);
@@ -38,7 +41,8 @@ bool sleep_operation::begin(runnable& self, std::coroutine_handle<> caller) noex
 }
 
 void sleep_operation::end() {
-    if (must_deliver_cancel(*self_, *this)) throw_cancelled(*self_);
+    runnable& self = *std::exchange(self_, nullptr);
+    if (must_deliver_cancel(self, *this)) throw_cancelled(self);
 }
 
 life::cancel_outcome sleep_operation::unlink() noexcept {

@@ -42,7 +42,10 @@ template <class T>
 struct gather_argument<task<T>> {
     using value = T;
     static constexpr bool own = false;
-    static any_task start(task<T>& handle) { return handle; }
+    static any_task start(task<T>& handle) {
+        WEFT_CHECK(handle, "gather was given an empty task handle");
+        return handle;
+    }
 };
 
 template <class A>

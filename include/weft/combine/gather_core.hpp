@@ -36,6 +36,8 @@ public:
     /// Registers with every child. True if that decided the outcome: nobody will wake `awaiting`.
     [[nodiscard]] bool begin(runnable& awaiting) noexcept;
     void drop() noexcept;
+    /// True if nothing had decided the outcome, and nothing will: nobody wakes `awaiting`.
+    [[nodiscard]] bool give_up() noexcept { return resolve(nullptr); }
     [[nodiscard]] const std::vector<any_task>& children() const noexcept { return children_; }
     /// The child whose error decided the outcome, nullptr if none did.
     [[nodiscard]] task_state* failed() const noexcept { return failed_; }
@@ -69,6 +71,8 @@ public:
 
     runnable* next_to_cancel() noexcept override;
     [[nodiscard]] life::cancel_outcome outcome() noexcept override;
+    /// The children stay registered; the last of them drops the core.
+    life::cancel_outcome unlink() noexcept override;
     [[nodiscard]] trace::suspend_reason wait_reason() const noexcept override;
 
     bool await_ready() const noexcept {

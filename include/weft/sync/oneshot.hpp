@@ -18,6 +18,7 @@
 #include <atomic>
 #include <coroutine>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <utility>
@@ -126,18 +127,23 @@ public:
         detail::oneshot_block<T>::release(block_);
     }
 
-    /// Never waits. Gives the value back if the receiver is gone. Once: later calls are misuse.
+    /// Never waits. Gives the value back if the receiver is gone. Once: later calls are misuse,
+    /// except after T's move has thrown.
     std::optional<T> send(T value) {
         WEFT_CHECK(block_ != nullptr, "a oneshot sends once; this sender was used or moved from");
-        auto* block = std::exchange(block_, nullptr);
-        block->value.emplace(std::move(value));
-        std::optional<T> returned;
-        if (!block->settle(true)) returned = std::move(block->value);
-        detail::oneshot_block<T>::release(block);
-        return returned;
+        block_->value.emplace(std::move(value));  // may throw: then nothing was sent
+        const std::unique_ptr<detail::oneshot_block<T>, release> sent{
+            std::exchange(block_, nullptr)};
+        if (sent->settle(true)) return std::nullopt;
+        return std::optional<T>{std::move(*sent->value)};
     }
 
 private:
+    struct release {
+        void operator()(detail::oneshot_block<T>* block) const noexcept {
+            detail::oneshot_block<T>::release(block);
+        }
+    };
     template <class U>
     friend auto make_oneshot();
     explicit oneshot_sender(detail::oneshot_block<T>* block) noexcept : block_(block) {}
@@ -145,7 +151,8 @@ private:
 };
 
 /// The receiving end: move-only, awaited by one task at a time: `co_await receiver` gives T, once,
-/// or throws channel_closed. Cancellation loses nothing: the value stays for the next await.
+/// or throws channel_closed. It must outlive the await. Cancellation loses nothing: the value stays
+/// for the next await.
 template <class T>
 class oneshot_receiver {
     class receive final : public detail::oneshot_receive {

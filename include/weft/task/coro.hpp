@@ -97,6 +97,8 @@ public:
         state_ = state::value;
     }
     void set_error(std::exception_ptr error) noexcept {
+        // A local's destructor may throw after `co_return value`.
+        if (state_ == state::value) std::destroy_at(std::addressof(value_));
         std::construct_at(std::addressof(error_), std::move(error));
         state_ = state::error;
     }

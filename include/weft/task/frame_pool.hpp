@@ -37,4 +37,8 @@ inline void free_frame(void* block, std::size_t size,
 /// Blocks handed out and not given back, over all threads. Exact while no thread allocates.
 [[nodiscard]] std::int64_t live_blocks() noexcept;
 
+/// Around fork(), so that the child's copy of the pool is whole.
+void hold_frame_pool();
+void release_frame_pool();
+
 }  // namespace weft::detail

@@ -241,7 +241,8 @@ std::uint32_t lifecycle<Env>::uncancel() noexcept {
     word before = update([](word v) {
         if (counted(v) == 0) return v;
         v -= counted_one;
-        return counted(v) == 0 ? v & ~request_mask : v;
+        if (counted(v) != 0 || undelivered(v) == 0) return v;
+        return next_epoch(v & ~request_mask);  // a scope that asked before withdraws nothing later
     });
     return counted(before) == 0 ? 0 : counted(before) - 1;
 }

@@ -11,6 +11,7 @@
 #include <exception>
 #include <new>
 #include <source_location>
+#include <utility>
 
 #include "weft/base/check.hpp"
 #include "weft/task/frame_pool.hpp"
@@ -39,8 +40,33 @@ namespace weft::detail {
 #endif
 }
 
+/// What `co_await a` asks to suspend.
+template <class A>
+decltype(auto) awaiter_of(A&& a) {
+    if constexpr (requires { std::forward<A>(a).operator co_await(); })
+        return std::forward<A>(a).operator co_await();
+    else if constexpr (requires { operator co_await(std::forward<A>(a)); })
+        return operator co_await(std::forward<A>(a));
+    else
+        return std::forward<A>(a);
+}
+
+/// An awaiter that takes any coroutine's handle resumes it wherever it likes, also on a thread that
+/// is no worker, and cannot be cancelled.
+template <class A>
+concept foreign_awaitable = requires(decltype(awaiter_of(std::declval<A>()))& awaiter,
+                                     std::coroutine_handle<> any) { awaiter.await_suspend(any); };
+
 class promise_base {
 public:
+    template <class A>
+    A&& await_transform(A&& awaitable) const noexcept {
+        static_assert(!foreign_awaitable<A>,
+                      "a weft coroutine awaits what weft can resume on its own workers; give the "
+                      "result of anything else to a oneshot and await that");
+        return std::forward<A>(awaitable);
+    }
+
     /// Fact: an exception out of initial_suspend frees the frame twice on g++ 12: noexcept,
     /// trivial.
     std::suspend_always initial_suspend() const noexcept { return {}; }

@@ -58,6 +58,7 @@ class forwarding_operation : public operation {
 public:
     bool is_forwarding() const noexcept final { return true; }
     runnable* walk_up = nullptr;  // the runnable above in a canceller's walk; canceller-confined
+    bool in_circle = false;       // a child waits, in the end, on this one; canceller-confined
 
     void note_answer(bool accepted) noexcept override { accepted_ = accepted_ || accepted; }
     /// Whether a child accepted since the last call.

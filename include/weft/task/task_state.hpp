@@ -79,6 +79,7 @@ public:
     /// Takes `node` out; false if it has been or is being told.
     bool remove_completion(completion_node& node) noexcept;
 
+    void throw_unless_done() const;
     /// Throws the error, `cancelled`, or invalid_state_error while the task is not done.
     void throw_unless_value();
     [[nodiscard]] task_extras& extras();  // throws std::bad_alloc on first use

@@ -225,6 +225,19 @@ TEST_CASE("a task that gathers itself is told so") {
     });
 }
 
+TEST_CASE("an empty task handle given to gather is refused with a sentence") {
+    child_result result = in_child([] {
+        auto gathers = []() -> coro<int> {
+            task<> none;
+            co_await gather(none, none);
+            co_return 0;
+        };
+        return run(gathers(), {.workers = 1});
+    });
+    CHECK(result.signal == SIGABRT);
+    CHECK(result.output.find("empty task handle") != std::string::npos);
+}
+
 TEST_CASE("awaiting a gather, a when_all or a with_timeout twice is refused with a sentence") {
     for (coro<int> (*twice)() : {&gathers_twice, &forks_twice, &limits_twice}) {
         child_result result = in_child([twice] { return run(twice(), {.workers = 1}); });

@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cstdio>
 #include <cstring>
+#include <functional>
 #include <stdexcept>
 #include <system_error>
 #include <thread>
@@ -80,6 +82,18 @@ coro<int> forks() {
     int status = 0;
     ::waitpid(child, &status, 0);
     co_return WEXITSTATUS(status);
+}
+
+/// What a child of fork() gets for using its copy of the parent's runtime.
+child_result in_fork_of_a_runtime(const std::function<int(runtime&)>& use) {
+    return in_child([&] {
+        runtime parents{{.workers = 2}};
+        parents.block_on(returns(1));
+        child_result child = in_child([&] { return use(parents); });
+        std::fputs(child.output.c_str(), stdout);
+        std::fflush(stdout);
+        return child.signal == SIGABRT ? 100 : child.exit_code;
+    });
 }
 
 runtime& function_static() {
@@ -245,6 +259,42 @@ TEST_CASE("a task may end the process") {
 
 TEST_CASE("a task may fork, and the child may exit") {
     on_workers(multi, [](unsigned workers) { CHECK(run(forks(), {.workers = workers}) == 42); });
+}
+
+TEST_CASE("a forked child that uses its copy of a runtime ends with a sentence") {
+    auto use = GENERATE(0, 1, 2);
+    child_result result = in_fork_of_a_runtime([use](runtime& copy) {
+        if (use == 0) return copy.block_on(returns(2));
+        if (use == 1) copy.close();
+        if (use == 2) copy.spawn(returns(2));
+        return 3;
+    });
+    CHECK(result.exit_code == 100);
+    CHECK(result.output.find("does not survive fork()") != std::string::npos);
+}
+
+TEST_CASE("a forked child may start a runtime of its own") {
+    child_result result =
+        in_fork_of_a_runtime([](runtime&) { return run(returns(7), {.workers = 2}); });
+    CHECK(result.exit_code == 7);
+    CHECK(result.output == "");
+}
+
+TEST_CASE("a task whose process is its own fork stops when it suspends") {
+    child_result result = in_child([] {
+        auto forks_on = []() -> coro<int> {
+            pid_t child = ::fork();
+            if (child == 0) {
+                co_await yield();
+                ::_exit(1);
+            }
+            int status = 0;
+            ::waitpid(child, &status, 0);
+            co_return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT ? 4 : 5;
+        };
+        return run(forks_on(), {.workers = 1});
+    });
+    CHECK(result.exit_code == 4);
 }
 
 TEST_CASE("a runtime may be a function's static") {

@@ -3,10 +3,14 @@
 
 #include "weft/sync/oneshot.hpp"
 
+#include <csignal>
 #include <memory>
+#include <stdexcept>
 #include <thread>
+#include <utility>
 
 #include "support/catch.hpp"
+#include "support/child_process.hpp"
 #include "weft/weft.hpp"
 
 namespace {
@@ -68,6 +72,56 @@ TEST_CASE("a send to a receiver that is gone gives the value back") {
     auto returned = pair.sender.send(std::make_unique<int>(5));
     REQUIRE(returned.has_value());
     REQUIRE(**returned == 5);
+}
+
+TEST_CASE("a value whose move throws was not sent, and the sender may try again or go") {
+    struct stubborn {
+        explicit stubborn(bool r) : refuses(r) {}
+        stubborn(stubborn&& other) : refuses(other.refuses) {
+            if (std::exchange(armed, false) && refuses) throw std::runtime_error("no");
+        }
+        stubborn& operator=(stubborn&&) = delete;
+        bool refuses;
+        bool armed = true;
+    };
+    auto body = [](bool retry) -> weft::coro<bool> {
+        auto pair = weft::make_oneshot<stubborn>();
+        {
+            auto sender = std::move(pair.sender);
+            try {
+                sender.send(stubborn{true});
+                CHECK(false);
+            } catch (const std::runtime_error&) {
+            }
+            if (retry) sender.send(stubborn{false});
+        }
+        try {
+            stubborn got = co_await pair.receiver;
+            co_return !got.refuses;
+        } catch (const weft::channel_closed&) {
+            co_return !retry;
+        }
+    };
+    REQUIRE(weft::run(body(false), {.workers = 1}));
+    REQUIRE(weft::run(body(true), {.workers = 1}));
+}
+
+TEST_CASE("a receiver that goes while a task awaits it stops the program with a sentence") {
+    auto result = weft::test::in_child([] {
+        auto wait_on = [](weft::oneshot_receiver<int>* receiver) -> weft::coro<int> {
+            co_return co_await *receiver;
+        };
+        auto body = [&]() -> weft::coro<int> {
+            auto pair = std::make_unique<weft::oneshot_pair<int>>(weft::make_oneshot<int>());
+            auto waiting = weft::create_task(wait_on(&pair->receiver));
+            co_await weft::yield();
+            pair.reset();
+            co_return 0;
+        };
+        return weft::run(body(), {.workers = 1});
+    });
+    CHECK(result.signal == SIGABRT);
+    CHECK(result.output.find("while a task awaits it") != std::string::npos);
 }
 
 TEST_CASE("a cancelled receive loses nothing") {

@@ -3,10 +3,13 @@
 
 // Done-callbacks, and what a coroutine promises before anything runs it.
 #include <atomic>
+#include <csignal>
 #include <memory>
 #include <thread>
+#include <utility>
 
 #include "support/catch.hpp"
+#include "support/child_process.hpp"
 #include "support/runtime_case.hpp"
 #include "support/runtime_checklist.hpp"
 
@@ -73,6 +76,33 @@ coro<> callbacks_go_with_their_captures() {
     while (capture.use_count() > 1) co_await yield();
 }
 
+/// Asks its task something when it goes, which takes the lock that guards the callbacks.
+class asks_at_the_end {
+public:
+    asks_at_the_end(any_task t, int& count) : task_(std::move(t)), count_(&count) {}
+    asks_at_the_end(asks_at_the_end&& other) noexcept
+        : task_(std::move(other.task_)), count_(std::exchange(other.count_, nullptr)) {}
+    ~asks_at_the_end() {
+        if (count_ != nullptr && !task_.name().empty()) ++*count_;
+    }
+    void operator()(any_task) {}
+
+private:
+    any_task task_;
+    int* count_;
+};
+
+coro<> captures_that_ask() {
+    int asked = 0;
+    gate g;
+    task<> t = create_task(pass(g), {.name = "asked"});
+    callback_token token = t.add_done_callback(asks_at_the_end{t, asked});
+    CHECK(t.remove_done_callback(token));
+    CHECK(asked == 1);
+    g.open();
+    co_await t;
+}
+
 coro<int> keeps(std::shared_ptr<int> argument) { co_return *argument; }
 
 }  // namespace
@@ -92,6 +122,36 @@ TEST_CASE("a done-callback's captures go with it") {
     on_workers(multi, [](unsigned workers) {
         run(callbacks_go_with_their_captures(), {.workers = workers});
     });
+}
+
+TEST_CASE("what a removed callback captured may use the task when it goes") {
+    on_workers(multi, [](unsigned workers) { run(captures_that_ask(), {.workers = workers}); });
+}
+
+TEST_CASE("a callback that a closed runtime refuses may use the task when it goes") {
+    int asked = 0;
+    task<int> t;
+    {
+        runtime r{{.workers = 1}};
+        t = r.spawn(keeps(std::make_shared<int>(1)));
+        r.block_on(ended(t));
+        r.close();
+        CHECK_THROWS_AS(t.add_done_callback(asks_at_the_end{t, asked}), runtime_closed);
+    }
+    CHECK(asked == 1);
+}
+
+TEST_CASE("an empty callback is refused with a sentence") {
+    child_result result = in_child([] {
+        auto adds = []() -> coro<> {
+            current_task().add_done_callback({});
+            co_return;
+        };
+        run(adds(), {.workers = 1});
+        return 0;
+    });
+    CHECK(result.signal == SIGABRT);
+    CHECK(result.output.find("needs a function") != std::string::npos);
 }
 
 TEST_CASE("callbacks are added from foreign threads while the task ends") {

@@ -156,22 +156,6 @@ coro<> cancels_a_circle(std::size_t size) {
 
 coro<> leaves_a_circle(std::size_t size) { co_await circle(size); }
 
-coro<> gathers_twice(gate& ready, task<>& other) {
-    co_await ready;
-    co_await gather(other, other);
-}
-
-coro<> cancels_one_of_two_that_gather_each_other() {
-    gate ready;
-    task<> left;
-    task<> right;
-    left = create_task(gathers_twice(ready, right));
-    right = create_task(gathers_twice(ready, left));
-    ready.open();
-    for (int i = 0; i < 20; ++i) co_await yield();
-    CHECK(left.cancel());
-}
-
 coro<> many_unobserved() {
     for (int i = 0; i < 100; ++i) create_task(fails("nobody looks"));
     while (all_tasks().size() > 1) co_await yield();
@@ -226,18 +210,6 @@ TEST_CASE("a circle of tasks ends when the runtime closes") {
     std::size_t size = GENERATE(2u, 7u);
     on_workers(multi,
                [size](unsigned workers) { run(leaves_a_circle(size), {.workers = workers}); });
-}
-
-TEST_CASE("cancelling one of two tasks that gather each other returns") {
-    child_result result = in_child([] {
-        // Such tasks never end: what can be had is that nothing spins.
-        runtime r{{.workers = 1, .shutdown_timeout = std::chrono::milliseconds{1}}};
-        r.block_on(cancels_one_of_two_that_gather_each_other());
-        r.close();
-        return 7;
-    });
-    CHECK(result.exit_code == 7);
-    CHECK(result.output.find("did not stop") != std::string::npos);
 }
 
 TEST_CASE("tasks are created inside tasks only") {

@@ -99,6 +99,22 @@ coro<> early_cancels() {
     CHECK(at_yield == "at yield");
 }
 
+coro<> sleeps_on_after_a_request() {
+    task<bool> t = create_task([]() -> coro<bool> {
+        auto rest = sleep(std::chrono::milliseconds{20});
+        try {
+            co_await rest;
+        } catch (const cancelled&) {
+            current_task().uncancel();
+        }
+        co_await rest;  // the same deadline
+        co_return true;
+    }());
+    co_await yield();
+    t.cancel();
+    CHECK(co_await t);
+}
+
 coro<bool> swallows_everything(std::chrono::microseconds delay) {
     try {
         co_await sleep(delay);
@@ -155,6 +171,11 @@ TEST_CASE("delays beyond every range") {
 
 TEST_CASE("a request that came before the sleep or the yield is delivered there") {
     on_workers(multi, [](unsigned workers) { run(early_cancels(), {.workers = workers}); });
+}
+
+TEST_CASE("a sleep that was cancelled may be awaited again") {
+    on_workers(multi,
+               [](unsigned workers) { run(sleeps_on_after_a_request(), {.workers = workers}); });
 }
 
 TEST_CASE("a limit that meets the end of its body leaves no request behind") {

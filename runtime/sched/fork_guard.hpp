@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+// fork() copies a runtime without its threads. The child may exec, exit, and start a runtime of its
+// own; whatever it asks of the copy ends with a sentence instead of a wait for ever.
+//
+// Protocol: fork guard                                    checked by: tests/unit/sched
+// Roles      the thread that forks
+// Words      fork_count: how many forks lie between this process and the first
+// Invariants F1 no mutex that a new runtime needs is copied while locked: those of the frame pool
+//               and of the list of runtimes are held over the fork.
+#pragma once
+
+#include <cstdint>
+
+#include "weft/model/environment.hpp"
+
+namespace weft::detail {
+
+extern real_environment::atomic<std::uint32_t> fork_count;
+
+[[nodiscard]] inline std::uint32_t forks_survived() noexcept {
+    return fork_count.load(std::memory_order_relaxed);  // written while one thread exists
+}
+
+/// Installs the handlers, once for the process.
+void guard_forks();
+
+}  // namespace weft::detail
