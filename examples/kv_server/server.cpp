@@ -100,7 +100,7 @@ weft::coro<> server::disconnect_idle() {
 weft::coro<> server::stop() {
     {
         const std::scoped_lock lock(mutex_);
-        for (connection* each : connections_) each->finish_reading();
+        for (connection* each : connections_) each->finish();
     }
     weft::task<> last_call = weft::create_task({.name = "grace"}, &server::disconnect_late, this);
     for (const weft::task<>& each : tasks_) {

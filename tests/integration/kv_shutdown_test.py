@@ -11,12 +11,14 @@ must be the same for every client, however its requests were cut off.
 
 import os
 import pathlib
+import signal
 import sys
 import tempfile
 import threading
+import time
 import unittest
 
-from kv_support import Client, Closed, KvServer, request, sanitizer
+from kv_support import PATIENCE, Client, Closed, KvServer, request, sanitizer
 
 
 class Counter(threading.Thread):
@@ -51,6 +53,37 @@ class Counter(threading.Thread):
         """A send may fail while answers still wait to be read."""
         rest = self.client.rest()
         self.answered += rest.count(b"\r\n")
+
+
+class Flood(threading.Thread):
+    """Sends requests until that fails, whatever the server says, while another thread reads."""
+
+    def __init__(self, port, key):
+        super().__init__()
+        self.client = Client(port)
+        self.requests = request("INCR", key) * 200
+
+    def run(self):
+        try:
+            while True:
+                self.client.send(self.requests)
+        except OSError:
+            pass  # how it ends
+
+    def read_slowly(self, enough, then):
+        """Reads to the end, calls `then` after `enough` bytes, returns the last answer."""
+        taken = 0
+        tail = b""
+        try:
+            while piece := self.client.socket.recv(1 << 16):
+                if taken < enough <= taken + len(piece):
+                    then()
+                taken += len(piece)
+                tail = (tail + piece)[-64:]
+                time.sleep(0.002)  # so that answers and requests pile up in the kernel
+        except ConnectionError:
+            pass
+        return int(tail[:tail.rindex(b"\r\n")].rpartition(b":")[2])
 
 
 def read_dump(path):
@@ -98,6 +131,34 @@ class KvShutdownTest(unittest.TestCase):
     def test_again_and_again(self):
         for _ in range(int(os.environ.get("KV_SHUTDOWN_ROUNDS", "10"))):
             self.check([1, 7, 50] * 3, 2, 500)
+
+    def test_a_flood_is_answered_as_far_as_it_was_executed(self):
+        for workers in (1, 2, 4):
+            with tempfile.TemporaryDirectory() as directory:
+                dump = pathlib.Path(directory) / "dump"
+                # It must not take the grace either: the client knows everything and is only rude.
+                with KvServer("--dump-on-exit", dump, "--workers", workers,
+                              "--grace", 3600) as server:
+                    flood = Flood(server.port, "counter")
+                    flood.start()
+                    terminate = lambda: server.process.send_signal(signal.SIGTERM)
+                    answered = flood.read_slowly(2_000_000, terminate)
+                    status = server.process.wait(PATIENCE)
+                    flood.join()
+                    flood.client.socket.close()
+                self.assertEqual(status, 0)
+                self.assertEqual(int(read_dump(dump)["counter"]), answered)
+
+    def test_a_flood_that_is_never_read_is_left_behind_after_the_grace(self):
+        with KvServer("--grace", 1) as server:
+            flood = Flood(server.port, "counter")
+            flood.start()
+            with Client(server.port) as witness:
+                while int(witness.call("INCR", "counter")[1:-2]) < 1000:
+                    pass
+            self.assertEqual(server.terminate(), 0)
+            flood.join()
+            flood.client.socket.close()
 
     def test_a_client_that_takes_no_answers_is_left_behind_after_the_grace(self):
         with KvServer("--grace", 1) as server, Client(server.port) as greedy:
