@@ -9,7 +9,7 @@
 namespace weft::detail {
 
 bool readiness_wait::begin(runnable& self, std::coroutine_handle<> caller) noexcept {
-    const auto slot = socket_->slot_for(self);
+    const auto slot = socket_->slot_for(self, direction_);
     if (!slot) {
         error_ = slot.error();
         return false;
@@ -24,7 +24,10 @@ bool readiness_wait::begin(runnable& self, std::coroutine_handle<> caller) noexc
         case io_prepare::ready:
             break;
         case io_prepare::closed:
-            error_ = std::make_error_code(std::errc::operation_canceled);
+            // Else the slot was replaced since: try again, in the new one.
+            if (socket_->is_closed()) {
+                error_ = std::make_error_code(std::errc::operation_canceled);
+            }
             break;
         case io_prepare::busy:
             WEFT_DCHECK(false, "the gate admits one operation a direction");

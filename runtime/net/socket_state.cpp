@@ -21,7 +21,7 @@ socket_state* socket_state::adopt(int fd, bool listening) {
 
 void socket_state::settle(gate_duty duty) noexcept {
     if (duty == gate_duty::finalise) {
-        remove_slot();
+        remove_slots();
         fd_.reset();
         duty = gate_.finish_finalise();
     }
@@ -31,12 +31,9 @@ void socket_state::settle(gate_duty duty) noexcept {
 void socket_state::close() noexcept {
     if (!gate_.begin_close()) return;
     {
-        // slot_for() looks at the gate under this lock: either it sees the close, or its slot is
-        // seen here. Waking under the lock is safe, a waker only queues a task.
+        // I1: slot_for() looks at the gate under this lock.
         std::scoped_lock lock(mutex_);
-        if (reactor_slot* slot = slot_.load(std::memory_order_relaxed)) {  // I1: mutex_ orders
-            reactor_shard::close(*slot, [](io_waiter* waiter) { waiter->wake(waiter); });
-        }
+        close_slot();
     }
     settle(gate_.leave_call());
 }
@@ -48,47 +45,59 @@ void socket_state::drop_owner() noexcept {
 
 int socket_state::release() noexcept {
     if (!gate_.try_close_unused()) return -1;
-    if (reactor_slot* slot = slot_.load(std::memory_order_relaxed)) {  // gate P1: no user left
-        reactor_shard::close(*slot, [](io_waiter* waiter) { waiter->wake(waiter); });
-    }
-    remove_slot();
+    close_slot();
+    remove_slots();
     const int fd = fd_.release();
     // The owner is still there, so this never frees.
     static_cast<void>(gate_.finish_finalise());
     return fd;
 }
 
-void socket_state::remove_slot() noexcept {
-    reactor_slot* slot = slot_.load(std::memory_order_relaxed);  // gate P1: no user left
-    if (slot == nullptr) return;
-    slot_.store(nullptr, std::memory_order_relaxed);  // gate P1: no user left
+/// Under mutex_, or without users. Waking under the lock is safe, a waker only queues a task.
+void socket_state::close_slot() noexcept {
+    if (slot_ == nullptr) return;
+    reactor_shard::close(*slot_, [](io_waiter* waiter) { waiter->wake(waiter); });
+}
+
+/// Under mutex_, or without users; after a name of `slot` was taken away.
+void socket_state::remove_unnamed(reactor_slot* slot) noexcept {
+    if (slot == nullptr || slot == slot_ || slot == used_[0] || slot == used_[1]) return;
     reactor_shard::remove(*slot, fd_.get());
 }
 
-std::expected<reactor_slot*, std::error_code> socket_state::slot_for(runnable& self) noexcept {
-    reactor_slot* slot = slot_.load(std::memory_order_acquire);  // P1: the slot
-    if (slot != nullptr && !reactor_shard::is_orphaned(*slot)) return slot;
+void socket_state::remove_slots() noexcept {
+    for (reactor_slot** name : {&slot_, &used_[0], &used_[1]}) {
+        remove_unnamed(std::exchange(*name, nullptr));
+    }
+}
+
+std::expected<reactor_slot*, std::error_code> socket_state::slot_for(
+    runnable& self, io_direction direction) noexcept {
+    reactor_slot*& mine = used_by(direction);
+    if (mine != nullptr && !reactor_shard::is_orphaned(*mine)) return mine;  // I2
     std::scoped_lock lock(mutex_);
     if (gate_.is_closed()) {
         return std::unexpected(std::make_error_code(std::errc::operation_canceled));
     }
-    slot = slot_.load(std::memory_order_relaxed);  // I1: mutex_ orders
-    if (slot != nullptr && !reactor_shard::is_orphaned(*slot)) return slot;
-    if (slot != nullptr) {
-        // The runtime that polled for it has ended, and nobody can wait in it.
-        reactor_shard::close(*slot, [](io_waiter* waiter) { waiter->wake(waiter); });
-        slot_.store(nullptr, std::memory_order_relaxed);  // I1: mutex_ orders
-        reactor_shard::remove(*slot, fd_.get());
+    if (slot_ != nullptr && reactor_shard::is_orphaned(*slot_)) {
+        // The runtime that polled for it has ended. The other direction may still look into it.
+        close_slot();
+        remove_unnamed(std::exchange(slot_, nullptr));
     }
-    auto added = self.worker->reactor().add(fd_.get());
-    if (added) slot_.store(*added, std::memory_order_release);  // P1: the slot
-    return added;
+    if (slot_ == nullptr) {
+        const auto added = self.worker->reactor().add(fd_.get());
+        if (!added) return added;
+        slot_ = *added;
+    }
+    remove_unnamed(std::exchange(mine, slot_));
+    return mine;
 }
 
 bool socket_state::may_infer_drained() noexcept {
     if (kind_ != stream_kind::plain_tcp) return false;
-    reactor_slot* slot = slot_.load(std::memory_order_acquire);  // P1: the slot
-    // Without a slot the first wait registers, and registering reports what is there already.
+    reactor_slot* slot = used_by(io_direction::read);  // I2
+    // Registering reports what is there already, so a direction that has not waited in the present
+    // slot yet has an event left.
     return slot == nullptr || !slot->word(io_direction::read).has_hang_up();
 }
 

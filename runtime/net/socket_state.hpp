@@ -5,20 +5,30 @@
 // who may use it. Streams and listeners own one through socket_owner; operations use it while they
 // hold a direction of its gate.
 //
-// Protocol: socket registration             checked by: tests/integration/net_cancel_test.cpp
+// Protocol: socket registration                   checked by: tests/stress/net_stress_test.cpp
 // Roles      operation (holds a direction of the gate) · closer · finaliser (see socket_gate)
-// Word       slot_: the registration with a reactor shard, made by the first wait
-// Fields     fd_ → open until the gate's finalise; slot_ → written under mutex_; read_, write_ →
+// Word       slot_: the registration with a reactor shard, made by the first wait; used_[d]: where
+//            direction d waited last. Plain pointers, ordered by mutex_ and the gate.
+// Fields     fd_ → open until the gate's finalise; slot_ → mutex_; used_[d] → written by the
+//            operation that holds d, under mutex_: it alone may read it without; read_, write_ →
 //            the operation that holds that direction (gate P2)
+// States     none ──first wait──▶ registered ──shard gone, next wait──▶ replaced: closed at once,
+//            removed by whoever names it last
 // Invariants I1 whoever closes sees the slot, or the one who registers sees the close: both hold
 //               mutex_ when they look.
-//            I2 a slot is removed only by the finaliser, or when its shard is gone and nobody can
-//               wait in it.
-// Edges      P1 slot_ store release → load acquire: the slot, so that only the first wait locks
-// Shutdown   the finaliser removes the slot, then closes the descriptor
+//            I2 a slot is removed only once neither slot_ nor used_ names it. So an operation may
+//               touch the slot that its own direction names, whatever the other direction does.
+//            I3 only slot_ may be open. Of replaced ones there are two at most, one a direction.
+// Races      Reader and writer find at once that their shard is gone: the first replaces slot_; the
+//            second still looks into the old slot, which its direction names (I2), then takes the
+//            new one and removes the old.
+// Shutdown   the finaliser, when no user is left (gate P1), removes every slot, then closes the
+//            descriptor
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <expected>
 #include <mutex>
 #include <system_error>
 #include <utility>
@@ -80,15 +90,22 @@ public:
     [[nodiscard]] direction_memory& memory(io_direction direction) noexcept {
         return direction == io_direction::read ? read_ : write_;
     }
-    /// Holder of a direction. Registers with the shard of the worker that runs `self`, once.
-    [[nodiscard]] std::expected<reactor_slot*, std::error_code> slot_for(runnable& self) noexcept;
+    /// Holder of `direction`. Registers with the shard of the worker that runs `self`, once. The
+    /// slot is valid until the next call for this direction, and as long as that is held.
+    [[nodiscard]] std::expected<reactor_slot*, std::error_code> slot_for(
+        runnable& self, io_direction direction) noexcept;
     /// Holder of the reading direction: may a short read be taken as "no more data now"?
     [[nodiscard]] bool may_infer_drained() noexcept;
 
 private:
     ~socket_state() = default;
     void settle(gate_duty duty) noexcept;
-    void remove_slot() noexcept;
+    void close_slot() noexcept;
+    void remove_unnamed(reactor_slot* slot) noexcept;
+    void remove_slots() noexcept;
+    [[nodiscard]] reactor_slot*& used_by(io_direction direction) noexcept {
+        return used_[direction == io_direction::read ? 0 : 1];
+    }
 
     socket_gate<real_environment> gate_;
     direction_memory read_;
@@ -96,7 +113,8 @@ private:
     const stream_kind kind_;
     unique_fd fd_;
     std::mutex mutex_;
-    real_environment::atomic<reactor_slot*> slot_{nullptr};
+    reactor_slot* slot_ = nullptr;
+    std::array<reactor_slot*, 2> used_{};
 };
 
 /// Holds one direction of a socket's gate for the length of an operation.

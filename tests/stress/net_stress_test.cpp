@@ -6,6 +6,7 @@
 // descriptor is left.
 
 #include <dirent.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -17,6 +18,7 @@
 #include "stress_scale.hpp"
 #include "support/catch.hpp"
 #include "support/seed.hpp"
+#include "weft/base/unique_fd.hpp"
 #include "weft/net/tcp_listener.hpp"
 #include "weft/net/tcp_stream.hpp"
 #include "weft/runtime.hpp"
@@ -180,6 +182,70 @@ coro<> connection_storm(std::size_t lives, unsigned seed) {
     co_await server;
 }
 
+/// A connection that lives through several runtimes; nobody reads at its raw end.
+struct lasting {
+    tcp_stream stream;
+    detail::unique_fd peer;
+};
+
+std::vector<lasting> lasting_streams(std::size_t count) {
+    std::vector<lasting> all(count);
+    for (lasting& each : all) {
+        int ends[2];
+        must(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0, "no socket pair");
+        each.stream = tcp_stream::adopt(ends[0]);
+        each.peer.reset(ends[1]);
+    }
+    return all;
+}
+
+coro<> wait_to_read(tcp_stream& stream) {
+    std::byte one{};
+    try {
+        co_await with_timeout(2ms, stream.read_exactly(std::span(&one, 1)));
+        must(false, "a read got what nobody sent");
+    } catch (const timeout_error&) {
+        co_return;
+    }
+}
+
+coro<> wait_to_write(tcp_stream& stream, std::span<const std::byte> more_than_fits) {
+    try {
+        co_await with_timeout(2ms, stream.write_all(more_than_fits));
+        must(false, "a write found room where there is none");
+    } catch (const timeout_error&) {
+        co_return;
+    }
+}
+
+coro<> wait_in_one_direction(std::vector<lasting>& streams) {
+    std::vector<task<>> jobs;
+    for (lasting& each : streams) jobs.push_back(create_task(wait_to_read(each.stream)));
+    for (auto& each : jobs) co_await each;
+}
+
+/// Reader and writer find at once that the runtime in which the stream was registered is gone.
+coro<> wait_in_both_directions(std::vector<lasting>& streams) {
+    const std::vector<std::byte> data(1 << 20);
+    std::vector<task<>> jobs;
+    for (lasting& each : streams) {
+        jobs.push_back(create_task(wait_to_write(each.stream, data)));
+        jobs.push_back(create_task(wait_to_read(each.stream)));
+    }
+    for (auto& each : jobs) co_await each;
+}
+
+coro<> read_what_comes(std::vector<lasting>& streams) {
+    for (lasting& each : streams) {
+        std::byte one{};
+        auto reader = create_task(net::to_coro(each.stream.read_exactly(std::span(&one, 1))));
+        co_await yield();
+        must(::send(each.peer.get(), "!", 1, MSG_NOSIGNAL) == 1, "the peer cannot send");
+        co_await reader;
+        must(one == std::byte{'!'}, "a byte is wrong");
+    }
+}
+
 }  // namespace
 
 TEST_CASE("many echoing connections with expiring reads keep every byte", "[net][stress]") {
@@ -195,5 +261,18 @@ TEST_CASE("a storm of short connections leaves nothing behind", "[net][stress]")
     const auto seed = static_cast<unsigned>(test::seed());
     const unsigned workers = GENERATE(1U, 2U, 4U);
     run(connection_storm(test::stress_iterations(1000), seed), runtime_options{.workers = workers});
+    CHECK(open_descriptors() == before);
+}
+
+TEST_CASE("streams of an ended runtime are used in both directions in the next", "[net][stress]") {
+    const std::size_t before = open_descriptors();
+    const runtime_options two{.workers = 2};
+    for (std::size_t round = test::stress_iterations(60); round > 0; --round) {
+        std::vector<lasting> streams = lasting_streams(16);
+        run(wait_in_one_direction(streams), runtime_options{.workers = 1});
+        run(wait_in_both_directions(streams), two);
+        run(wait_in_both_directions(streams), two);
+        run(read_what_comes(streams), two);
+    }
     CHECK(open_descriptors() == before);
 }
