@@ -81,15 +81,18 @@ std::expected<reactor_slot*, std::error_code> socket_state::slot_for(
     }
     if (slot_ != nullptr && reactor_shard::is_orphaned(*slot_)) {
         // The runtime that polled for it has ended. The other direction may still look into it.
+        // Its slot may have to stay a while, its registration need not.
         close_slot();
+        static_cast<void>(slot_->owner()->kernel->remove(fd_.get()));
         remove_unnamed(std::exchange(slot_, nullptr));
     }
+    remove_unnamed(std::exchange(mine, nullptr));  // of an ended runtime, or null
     if (slot_ == nullptr) {
         const auto added = self.worker->reactor().add(fd_.get());
         if (!added) return added;
         slot_ = *added;
     }
-    remove_unnamed(std::exchange(mine, slot_));
+    mine = slot_;
     return mine;
 }
 
