@@ -48,3 +48,56 @@ lazy<int> throws(bool b, std::string s) {
 lazy<int> lists() {
     co_return co_await take_vector({"a", "b"}) + co_await take_ints(std::vector<int>{1, 2});  // bad
 }
+
+lazy<bool> operands_that_may_be_skipped(bool a, bool b) {
+    int n = 0;
+    while (a && co_await number(1)) ++n;                              // bad
+    do ++n; while (n < 3 && co_await number(1));                      // bad
+    for (; a || co_await number(1); ++n) b = false;                   // bad
+    switch (static_cast<int>(a && co_await number(1))) default: ++n;  // bad
+    if (a && co_await number(1) && b) ++n;                            // bad
+    if (a || co_await number(1) || b) ++n;                            // bad
+    if (a ? co_await number(1) : 0) ++n;                              // bad
+    bool converted = a ? co_await number(1) : 0;                      // bad
+    int widened = a && co_await number(1);                            // bad
+    bool nested = a ? b : (b ? co_await number(1) == 1 : a);          // bad
+    n += a ? co_await number(1) : 0;                                  // bad
+    n = co_await number(a ? co_await number(1) : 2);                  // bad
+    assert_like(a && co_await number(1));                             // bad
+    co_return (a && co_await number(1)) || converted || nested || widened == n;  // bad
+}
+
+lazy<bool> temporaries_that_may_be_skipped(bool a, std::string s, const int* p) {
+    bool both = co_await number(1) && tracked(1).holds();            // bad
+    bool text_first = co_await number(1) && name_of(s).empty();      // bad
+    bool guarded = co_await number(1) && p && length_of(view(*p));   // bad
+    bool bound = co_await number(1) && larger(number_of(s), 2) > 1;  // bad
+    int chosen = co_await number(a ? tracked(1).holds() : 2);        // bad
+    int beside = (a && tracked(2).holds()) + co_await number(1);     // bad
+    co_return both && text_first && guarded && bound && chosen + beside > 1;
+}
+
+lazy<int> continues(int n) {
+    int turns = 0;
+    do {  // bad
+        if (++turns == n) continue;
+        for (int i = 0; i < n; ++i) ++turns;
+    } while (co_await number(n) > turns);
+    co_return turns;
+}
+
+lazy<int> declares_nothing(int n) {
+    if (co_await number(n) == 1) co_return 2;  // bad
+    while (co_await number(n) == 2) ++n;       // bad
+    static_assert(sizeof(int) == 4);
+    co_return n;
+}
+
+template <class T>
+lazy<int> template_that_declares_nothing(T n) {
+    switch (co_await number(n)) {  // bad
+        case 1: co_return 1;
+        default: co_return 2;
+    }
+}
+inline lazy<int> instance() { return template_that_declares_nothing(2); }

@@ -74,6 +74,20 @@ struct aggregate_awaiter {
     int await_resume() const { return static_cast<int>(text.size()); }
 };
 
+struct tracked {
+    explicit tracked(int given) : number(given) {}
+    ~tracked() {}
+    bool holds() const { return number == 1; }
+    int number;
+};
+
+inline std::string name_of(std::string s) { return s; }
+inline int number_of(const std::string& s) { return static_cast<int>(s.size()); }
+inline std::string_view view(int n) { return n == 1 ? "one" : "many"; }
+inline int length_of(std::string_view text) { return static_cast<int>(text.size()); }
+inline const int& larger(const int& a, const int& b) { return a < b ? b : a; }
+inline void assert_like(bool) {}
+
 inline lazy<int> number(int n) { co_return n; }
 inline lazy<std::string> text(std::string s) { co_return s; }
 inline lazy<int> take(aggregate a) { co_return a.number; }
