@@ -28,10 +28,9 @@ constexpr nanoseconds poll_interval{20'000};
 }  // namespace
 
 worker::worker(runtime_core& core, unsigned index, bool alone)
-    : worker_port(core),
+    : worker_port(core, alone),
       core_(core),
       index_(index),
-      alone_(alone),
       reactor_(make_system_poller()),
       random_(0x9e3779b9u * (index + 1)) {}
 
@@ -80,7 +79,10 @@ runnable* worker::next_local() noexcept {
     }
     slot_streak_ = 0;
     found_in_ = trace::run_source::inline_call;
-    if (runnable* next = my_forks_.pop()) return next;
+    if (runnable* next = my_forks_.pop()) {
+        next->runs = 0;  // a child that has not begun
+        return next;
+    }
     found_in_ = trace::run_source::local;
     if (alone_) return my_ready_.take_front_alone();
     if (runnable* next = my_ready_.take_front()) return next;
@@ -115,6 +117,15 @@ void worker::run(runnable* next) noexcept {
     }
     transfer_depth = 0;
     current = nullptr;
+}
+
+bool worker::renew_fork_budget() noexcept {
+    look_around();
+    if (runnable* next = take_injected()) my_ready_.push(next);
+    const bool ready =
+        !ready_.is_empty() || next_slot_.load(std::memory_order_relaxed) != nullptr;  // S4: hint
+    if (!ready) fork_budget_ = forks_per_turn;
+    return !ready;
 }
 
 /// Timers and descriptors get their turn although there is work.

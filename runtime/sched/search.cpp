@@ -65,6 +65,7 @@ runnable* worker::steal_from(worker& victim, bool last_pass) noexcept {
         got = 1 + half.moved;
     } else if (auto fork = victim.forks_.thief().steal()) {
         found = fork.item;
+        found->runs = 0;
         got = 1;
     } else if (last_pass) {
         found = victim.take_slot();

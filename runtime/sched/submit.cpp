@@ -16,7 +16,7 @@ void worker::submit_woken(runnable& ready) noexcept {
     trace::task_wake(trace, ready.owner->id(), ready.runs, trace::wake_via::next_slot, index_);
     runnable* before = next_slot_.exchange(&ready, std::memory_order_acq_rel);  // S4
     if (before != nullptr) my_ready_.push(before);
-    if (before != nullptr || !ready_.is_empty()) notify_one();
+    if (before != nullptr || !ready_.is_empty()) call_peer();
 }
 
 void worker::submit_back(runnable& ready) noexcept {
@@ -28,21 +28,10 @@ void worker::submit_back(runnable& ready) noexcept {
 /// The first ready runnable is this worker's own next one: peers are called from the second on, so
 /// that a task which starts another and awaits it is not torn to a second core.
 void worker::offer_work() noexcept {
-    if (!alone_ && ready_.size_hint() > 1) notify_one();
+    if (!alone_ && ready_.size_hint() > 1) call_peer();
 }
 
-void worker::notify_one() noexcept { core_.notify_one(); }
-
-void worker::fork(runnable& child) noexcept {
-    my_forks_.push(&child);
-    if (!alone_) notify_one();
-}
-
-runnable* worker::next_fork() noexcept {
-    if (fork_budget_ == 0) return nullptr;
-    --fork_budget_;
-    return my_forks_.pop();
-}
+void worker::call_peer() noexcept { core_.notify_one(); }
 
 void worker::arm(timer_waiter& entry, time_point deadline) noexcept {
     trace::timer_arm(trace, 0);

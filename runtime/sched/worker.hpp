@@ -62,8 +62,6 @@ public:
     // worker_port
     void submit_woken(runnable& ready) noexcept override;
     void submit_back(runnable& ready) noexcept override;
-    void fork(runnable& child) noexcept override;
-    runnable* next_fork() noexcept override;
     void arm(timer_waiter& entry, time_point deadline) noexcept override;
     reactor_shard& reactor() noexcept override { return reactor_; }
 
@@ -90,7 +88,6 @@ public:
 
 private:
     using env = real_environment;
-    using deque = work_deque<env, runnable>;
 
     // run.cpp
     bool step() noexcept;
@@ -98,6 +95,7 @@ private:
     [[nodiscard]] runnable* take_slot() noexcept;
     void run(runnable* next) noexcept;
     void look_around() noexcept;
+    bool renew_fork_budget() noexcept override;
 
     // search.cpp
     [[nodiscard]] runnable* search() noexcept;
@@ -122,16 +120,12 @@ private:
 
     // submit.cpp
     void offer_work() noexcept;
-    void notify_one() noexcept;
+    void call_peer() noexcept override;
 
     runtime_core& core_;
     const unsigned index_;
-    const bool alone_;  // the only worker: strict first in, first out, and nobody to call
-
-    deque forks_;
-    deque ready_;
-    deque::owner_handle my_forks_{forks_.owner()};
-    deque::owner_handle my_ready_{ready_.owner()};
+    runnable_deque ready_;
+    runnable_deque::owner_handle my_ready_{ready_.owner()};
     alignas(64) env::atomic<runnable*> next_slot_{nullptr};
     env::atomic<bool> driving_{false};
     parker<env> parker_;
@@ -143,7 +137,6 @@ private:
     bool owes_watch_ = false;        // woke up uncalled: see to a watch before running anything
     bool batch_ = false;             // waking from timers and descriptors: no run-next slot
     std::uint32_t slot_streak_ = 0;  // runnables taken from the slot in a row
-    std::uint32_t fork_budget_ = 1;  // forked children until other work gets its turn
     std::uint32_t tick_ = 0;
     trace::run_source found_in_ = trace::run_source::local;  // where `run` gets its argument from
     std::uint64_t next_id_ = 0;

@@ -11,7 +11,6 @@
 namespace weft::detail {
 
 void reason_ref::drop() noexcept {
-    if (record_ == nullptr) return;
     if (record_->references.fetch_sub(1, std::memory_order_acq_rel) == 1) delete record_;  // C1
     record_ = nullptr;
 }

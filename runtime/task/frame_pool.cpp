@@ -7,10 +7,10 @@
 //
 // Protocol: frame depot                                       checked by: tests/unit/task, TSan
 // Fields     depot batches, chunks, retired counts → mutex · a thread's lists, limit → that thread
-//            live → written by its thread, read by live_blocks
+//            counts of the lists → written by their thread, read by live_blocks
 // Edges      D1 the depot's mutex: what a thread wrote to a block before it gave the batch is
 //               visible to the one that takes it
-//            D2 live is a statistic: exact only once the writers have been joined
+//            D2 counts are statistics to others: exact only once the writers have been joined
 // Shutdown   a thread's lists go to the depot when it ends; frees after that go there one by one.
 
 #include "weft/task/frame_pool.hpp"
@@ -58,41 +58,60 @@ constexpr std::align_val_t alignment_of(std::size_t size) {
     return std::align_val_t{size % 64 == 0 ? 64u : granule};
 }
 
+struct batch {
+    free_node* first = nullptr;
+    std::uint32_t count = 0;
+};
+
+std::uint32_t length_of(const free_node* node) noexcept {
+    std::uint32_t count = 0;
+    for (; node != nullptr; node = node->next) ++count;
+    return count;
+}
+
 struct thread_cache {
     struct list {
         free_node* first = nullptr;
-        std::uint32_t count = 0;
+        real_environment::atomic<std::uint32_t> count{0};
+
+        [[nodiscard]] std::uint32_t size() const noexcept {
+            return count.load(std::memory_order_relaxed);  // D2: own word
+        }
+        void become(batch b) noexcept {
+            first = b.first;
+            count.store(b.count, std::memory_order_relaxed);  // D2: own word
+        }
     };
     std::array<list, classes> lists{};
-    real_environment::atomic<std::int64_t> live{0};
-    std::uint32_t limit =
-        0;  // blocks that a list may hold; 0 before the thread is known, and after
+    // Blocks that a list may hold; 0 before the thread is known, and after.
+    std::uint32_t limit = 0;
     bool ended = false;
 };
 
 class frame_depot {
 public:
     /// One batch of up to batch_blocks blocks.
-    thread_cache::list take(std::size_t index);
+    batch take(std::size_t index);
     void give(std::size_t index, free_node* batch) noexcept;
     void enter(thread_cache& cache);
     void leave(thread_cache& cache) noexcept;
     std::int64_t live() noexcept;
     void hold() { mutex_.lock(); }
     void release() { mutex_.unlock(); }
-    void count_late(std::int64_t change) noexcept {
-        std::lock_guard guard{mutex_};
-        retired_live_ += change;
+    /// Blocks that come from no list.
+    void count_unpooled(std::int64_t change) noexcept {
+        unpooled_.fetch_add(change, std::memory_order_relaxed);  // D2
     }
 
 private:
-    thread_cache::list cut(std::size_t index);
+    batch cut(std::size_t index);
 
     std::mutex mutex_;
     std::array<free_node*, classes> batches_{};
     std::vector<std::byte*> chunks_;
     std::vector<thread_cache*> caches_;
-    std::int64_t retired_live_ = 0;
+    std::int64_t cut_ = 0;  // blocks ever cut
+    real_environment::atomic<std::int64_t> unpooled_{0};
 };
 
 frame_depot& depot() {
@@ -100,17 +119,15 @@ frame_depot& depot() {
     return *the_depot;
 }
 
-thread_cache::list frame_depot::take(std::size_t index) {
+batch frame_depot::take(std::size_t index) {
     std::lock_guard guard{mutex_};
-    free_node* batch = batches_[index];
-    if (batch == nullptr) return cut(index);
-    batches_[index] = batch->next_batch;
-    std::uint32_t count = 0;
-    for (free_node* node = batch; node != nullptr; node = node->next) ++count;
-    return {batch, count};
+    free_node* first = batches_[index];
+    if (first == nullptr) return cut(index);
+    batches_[index] = first->next_batch;
+    return {first, length_of(first)};
 }
 
-thread_cache::list frame_depot::cut(std::size_t index) {
+batch frame_depot::cut(std::size_t index) {
     std::size_t block = bytes_of(index);
     std::size_t count = std::min<std::size_t>(batch_blocks, chunk_bytes / block);
     if (chunks_.size() == chunks_.capacity()) chunks_.reserve(2 * chunks_.size() + 16);
@@ -120,6 +137,7 @@ thread_cache::list frame_depot::cut(std::size_t index) {
     for (std::size_t i = count; i-- > 0;) {
         first = new (chunk + i * block) free_node{first, nullptr};
     }
+    cut_ += static_cast<std::int64_t>(count);
     return {first, static_cast<std::uint32_t>(count)};
 }
 
@@ -138,18 +156,21 @@ void frame_depot::enter(thread_cache& cache) {
 void frame_depot::leave(thread_cache& cache) noexcept {
     for (std::size_t index = 0; index < classes; ++index) {
         give(index, cache.lists[index].first);
-        cache.lists[index] = {};
+        cache.lists[index].become({});
     }
     std::lock_guard guard{mutex_};
-    retired_live_ += cache.live.load(std::memory_order_relaxed);  // D2
-    cache.live.store(0, std::memory_order_relaxed);               // D2
     std::erase(caches_, &cache);
 }
 
 std::int64_t frame_depot::live() noexcept {
     std::lock_guard guard{mutex_};
-    std::int64_t sum = retired_live_;
-    for (thread_cache* cache : caches_) sum += cache->live.load(std::memory_order_relaxed);  // D2
+    std::int64_t sum = cut_ + unpooled_.load(std::memory_order_relaxed);  // D2
+    for (const free_node* first : batches_) {
+        for (; first != nullptr; first = first->next_batch) sum -= length_of(first);
+    }
+    for (const thread_cache* cache : caches_) {
+        for (const thread_cache::list& list : cache->lists) sum -= list.size();
+    }
     return sum;
 }
 
@@ -179,56 +200,43 @@ bool is_known(const thread_cache& mine) {
     return !mine.ended;
 }
 
-void count_live(thread_cache& mine, std::int64_t change) noexcept {
-    std::int64_t now = mine.live.load(std::memory_order_relaxed) + change;  // D2: own word
-    mine.live.store(now, std::memory_order_relaxed);                        // D2
-}
-
 [[gnu::noinline]] void* allocate_slowly(thread_cache& mine, std::size_t size) {
-    bool known = is_known(mine);
-    void* block = nullptr;
     if (!pooling || size > largest) {
-        block = ::operator new(size, alignment_of(size));
-    } else {
-        std::size_t index = class_of(size);
-        thread_cache::list batch = depot().take(index);
-        block = batch.first;
-        if (known)
-            mine.lists[index] = {batch.first->next, batch.count - 1};
-        else
-            depot().give(index, batch.first->next);
+        void* block = ::operator new(size, alignment_of(size));
+        depot().count_unpooled(1);
+        return block;
     }
+    const bool known = is_known(mine);
+    const std::size_t index = class_of(size);
+    const batch fresh = depot().take(index);
+    const batch rest{fresh.first->next, fresh.count - 1};
     if (known)
-        count_live(mine, 1);
+        mine.lists[index].become(rest);
     else
-        depot().count_late(1);
-    return block;
+        depot().give(index, rest.first);
+    return fresh.first;
 }
 
 void give_batch(thread_cache::list& list, std::size_t index) noexcept {
     free_node* last = list.first;
     for (std::uint32_t i = 1; i < batch_blocks; ++i) last = last->next;
-    free_node* rest = last->next;
+    const batch rest{last->next, list.size() - batch_blocks};
     last->next = nullptr;
     depot().give(index, list.first);
-    list = {rest, list.count - batch_blocks};
+    list.become(rest);
 }
 
 [[gnu::noinline]] void free_slowly(thread_cache& mine, void* block, std::size_t size) noexcept {
-    bool known = is_known(mine);
-    if (known)
-        count_live(mine, -1);
-    else
-        depot().count_late(-1);
     if (!pooling || size > largest) {
         ::operator delete(block, size, alignment_of(size));
+        depot().count_unpooled(-1);
         return;
     }
-    std::size_t index = class_of(size);
-    if (!known) return depot().give(index, new (block) free_node{nullptr, nullptr});
+    const std::size_t index = class_of(size);
+    if (!is_known(mine)) return depot().give(index, new (block) free_node{nullptr, nullptr});
     thread_cache::list& list = mine.lists[index];
-    list.first = new (block) free_node{list.first, nullptr};
-    if (++list.count >= mine.limit) give_batch(list, index);
+    list.become({new (block) free_node{list.first, nullptr}, list.size() + 1});
+    if (list.size() >= mine.limit) give_batch(list, index);
 }
 
 }  // namespace
@@ -243,9 +251,7 @@ void give_batch(thread_cache::list& list, std::size_t index) noexcept {
     free_node* block = list.first;
     if (block == nullptr) [[unlikely]]
         return allocate_slowly(mine, size);
-    list.first = block->next;
-    --list.count;
-    count_live(mine, 1);
+    list.become({block->next, list.size() - 1});
     return block;
 }
 
@@ -254,11 +260,11 @@ void give_batch(thread_cache::list& list, std::size_t index) noexcept {
     if (!pooling || size > largest) [[unlikely]]
         return free_slowly(mine, block, size);
     thread_cache::list& list = mine.lists[class_of(size)];
-    if (list.count + 1 >= mine.limit) [[unlikely]]
+    if (list.size() + 1 >= mine.limit) [[unlikely]]
         return free_slowly(mine, block, size);
-    list.first = new (block) free_node{list.first, nullptr};
-    ++list.count;
-    count_live(mine, -1);
+    auto* freed = static_cast<free_node*>(block);
+    freed->next = list.first;
+    list.become({freed, list.size() + 1});
 }
 
 std::int64_t live_blocks() noexcept { return depot().live(); }

@@ -159,6 +159,7 @@ bool commit_fork(runnable& self) noexcept {
 
 bool commit_suspend(runnable& self) noexcept {
     WEFT_DCHECK(self.worker == this_worker(), "a weft coroutine was resumed by no worker of weft");
+    detach(self);
     // Read before the publication: afterwards another worker may run on in this frame.
     trace::emitter& emitter = self.worker->trace;
     trace::suspend_reason why = self.operation->wait_reason();

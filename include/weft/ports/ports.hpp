@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "weft/model/environment.hpp"
+#include "weft/queue/work_deque.hpp"
 #include "weft/trace/ring.hpp"
 #include "weft/wheel/timer_wheel.hpp"
 
@@ -50,10 +51,18 @@ public:
     /// Queues behind everything that this worker has ready: new tasks, and `yield`.
     virtual void submit_back(runnable& ready) noexcept = 0;
     /// Offers a fork-join child to thieves; this worker takes it back last in, first out.
-    virtual void fork(runnable& child) noexcept = 0;
-    /// The fork-join child to run next on this worker, or nullptr; also when it is time to look at
-    /// timers, descriptors and other tasks first.
-    virtual runnable* next_fork() noexcept = 0;
+    void fork(runnable& child) noexcept {
+        my_forks_.push(&child);
+        if (!alone_) call_peer();
+    }
+    /// The fork-join child to run next on this worker, or nullptr; also when other work that is
+    /// ready must get its turn first.
+    [[nodiscard]] runnable* next_fork() noexcept {
+        if (fork_budget_ == 0 && !renew_fork_budget()) [[unlikely]]
+            return nullptr;
+        --fork_budget_;
+        return my_forks_.pop();
+    }
     /// Arms `entry` for `deadline` on this worker's wheel.
     virtual void arm(timer_waiter& entry, time_point deadline) noexcept = 0;
     /// The reactor shard with which this worker registers descriptors.
@@ -68,11 +77,21 @@ public:
     trace::emitter trace;
 
 protected:
-    explicit worker_port(runtime_port& runtime) noexcept : runtime_(&runtime) {}
+    /// `alone`: no other worker exists.
+    worker_port(runtime_port& runtime, bool alone) : runtime_(&runtime), alone_(alone) {}
     ~worker_port() = default;
+    /// Wakes a worker that is idle, if nobody searches.
+    virtual void call_peer() noexcept = 0;
+    /// After a burst of forks: looks at timers, descriptors and what came from outside. False if
+    /// something is ready, which then comes before further forks.
+    virtual bool renew_fork_budget() noexcept = 0;
 
-private:
+    using runnable_deque = work_deque<real_environment, runnable>;
     runtime_port* runtime_;
+    const bool alone_;
+    std::uint32_t fork_budget_ = 1;  // forked children until other work gets its turn
+    runnable_deque forks_;
+    runnable_deque::owner_handle my_forks_{forks_.owner()};
 };
 
 /// One runtime. Any thread.

@@ -42,7 +42,9 @@ public:
         std::swap(record_, other.record_);
         return *this;
     }
-    ~reason_ref() { drop(); }
+    ~reason_ref() {
+        if (record_ != nullptr) drop();
+    }
 
     /// Takes over one reference.
     [[nodiscard]] static reason_ref adopt(const cancel_reason* record) noexcept {

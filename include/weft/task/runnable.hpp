@@ -82,6 +82,9 @@ struct runnable_ops {
     /// Cancelled before its first step: ends it without running the body. Null: nothing to run
     /// next.
     std::coroutine_handle<> (*abandon)(runnable&) noexcept;
+    /// Its worker is about to go on with something else although it has not ended. Null: nothing
+    /// depends on that.
+    void (*detach)(runnable&) noexcept = nullptr;
 };
 
 struct runnable {
@@ -100,10 +103,15 @@ struct runnable {
     std::uint32_t runs = 0;  // resumptions by a worker's loop; 0: the body has not begun
 };
 
+/// To be called by an awaiter before it gives up the worker without commit_suspend.
+inline void detach(runnable& self) noexcept {
+    if (self.ops->detach != nullptr) self.ops->detach(self);
+}
+
 /// Second phase of a suspension. True: suspended, touch nothing. False: go on at once.
 [[nodiscard]] bool commit_suspend(runnable& self) noexcept;
 
-/// The same for a parent whose children run on in its place: no trace event.
+/// The same for a parent whose children ran on in its place until now: no trace event, no detach.
 [[nodiscard]] bool commit_fork(runnable& self) noexcept;
 
 /// Completes the suspension of `self`: called exactly once by whoever completed its operation, on

@@ -207,6 +207,31 @@ coro<> children_await_tasks() {
     co_await when_all(awaits(t), awaits(u), awaits(parent));
 }
 
+/// The first child cancels the task; the others have not begun and never do.
+coro<> counts_a_beginning(std::atomic<int>& begun) {
+    ++begun;
+    co_return;
+}
+
+coro<> cancels_its_task(std::atomic<int>& begun) {
+    ++begun;
+    current_task().cancel();
+    co_return;
+}
+
+coro<> forks_many_and_is_cancelled(std::atomic<int>& begun, std::size_t count) {
+    std::vector<coro<>> children;
+    children.push_back(cancels_its_task(begun));
+    for (std::size_t i = 1; i < count; ++i) children.push_back(counts_a_beginning(begun));
+    co_await when_all(std::move(children));
+}
+
+coro<> cancelled_by_the_first_of_many(std::atomic<int>& begun, std::size_t count) {
+    task<> t = create_task(forks_many_and_is_cancelled(begun, count));
+    co_await ended(t);
+    CHECK(t.cancelled());
+}
+
 }  // namespace
 
 TEST_CASE("when_all passes the checklist of waiting") {
@@ -264,4 +289,10 @@ TEST_CASE("a limit in a child of when_all ends that child alone") {
 
 TEST_CASE("children of when_all await tasks") {
     on_workers(multi, [](unsigned workers) { run(children_await_tasks(), {.workers = workers}); });
+}
+
+TEST_CASE("children that have not begun when their task is cancelled never begin") {
+    std::atomic<int> begun{0};
+    run(cancelled_by_the_first_of_many(begun, 100'000), {.workers = 1, .stack_size = 256u << 10});
+    CHECK(begun == 1);
 }
