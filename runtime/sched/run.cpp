@@ -4,9 +4,9 @@
 // The run phase: take the next runnable of this worker's own queues and resume it.
 //
 // Fairness: the run-next slot serves at most three in a row; every 61st turn looks at the injection
-// queue first, then at timers and descriptors; a burst of fork-join children is cut after 1024 and
-// is followed by such a look. So anything ready waits for at most 61 turns, plus one burst, plus
-// the longest single run.
+// queue first, then at timers and descriptors; every 1024th child of a burst of forks looks there
+// too, and ends the burst if anything is ready. So that waits for at most 61 turns, plus one burst,
+// plus the longest single run.
 
 #include <utility>
 
