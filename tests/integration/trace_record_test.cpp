@@ -97,6 +97,19 @@ TEST_CASE("a pipe is recorded into and not read back") {
     CHECK(output.empty());
 }
 
+TEST_CASE("a link to a file stays a link, and its target is recorded into") {
+    if (tool_is_missing()) return;
+    const temporary_directory place;
+    std::string output;
+    CHECK(shell("echo old > target && ln -s target link", place.path, output) == 0);
+    const std::string record = record_case("-o link", "[trace-workload]");
+    CHECK(shell(record, place.path, output) == 0);
+    CHECK(fs::is_symlink(place.path / "link"));
+    CHECK(trace_file::open((place.path / "target").string()).has_value());
+    CHECK(shell(tool + " record -o link -- true", place.path, output) == 0);
+    CHECK(output.find("no trace") != std::string::npos);  // the earlier one is not taken for it
+}
+
 TEST_CASE("once the program has ended, a signal ends weft-trace") {
     if (tool_is_missing()) return;
     const temporary_directory place;

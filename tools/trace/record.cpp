@@ -171,15 +171,22 @@ void report_file(const std::string& path) {
                  static_cast<unsigned long long>(file->lost), file->size_bytes);
 }
 
+/// What is left of an earlier recording must not be taken for this one's. A device's node stays,
+/// and so does a link, whose target is emptied instead.
+bool clear(const std::string& path) {
+    std::error_code ignored;
+    if (!std::filesystem::is_regular_file(path, ignored)) return true;
+    const bool link = std::filesystem::is_symlink(path, ignored);
+    return (link ? ::truncate(path.c_str(), 0) : ::unlink(path.c_str())) == 0;
+}
+
 }  // namespace
 
 int run_record(int argc, char** argv) {
     record_options options;
     const int program = parse(argc, argv, options);
     if (program == 0) return 2;
-    // What is left of an earlier recording must not be taken for this one's. (Not a device's node.)
-    if (std::error_code ignored; std::filesystem::is_regular_file(options.file, ignored) &&
-                                 ::unlink(options.file.c_str()) != 0) {
+    if (!clear(options.file)) {
         return fail(options.file + ": " + std::system_category().message(errno));
     }
     int status = 0;
