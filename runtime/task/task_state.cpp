@@ -149,9 +149,10 @@ void task_state::discard() noexcept {
 }
 
 void task_state::leave() noexcept {
-    runtime_port& runtime = *runtime_;
+    // First: whoever awaited it must not find it among the live ones. The runtime cannot end before
+    // this worker does.
+    runtime_->delist(*this);
     tell_awaiters();
-    runtime.delist(*this);
     worker->current = nullptr;  // a failure handler must not take a handle to what goes now
     drop();
 }

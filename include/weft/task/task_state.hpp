@@ -109,7 +109,7 @@ protected:
     void complete_error(std::exception_ptr error) noexcept;
     /// The error of a task that ends cancelled without an exception of its own.
     [[nodiscard]] std::exception_ptr cancellation() noexcept;
-    /// Tells the awaiters, leaves the runtime, drops the runtime's reference: last use of `this`.
+    /// Leaves the runtime, tells the awaiters, drops the runtime's reference: last use of `this`.
     void leave() noexcept;
 
 private:
