@@ -57,10 +57,10 @@ std::coroutine_handle<> join_scope::go_on(worker_port& here, join_scope* counted
         if (next == nullptr) return std::noop_coroutine();
         if (next->start(here)) return transfer(*next, next->resume_point);
         join_scope& ended = *next->join;
-        counted = ended.is_local(here) ? &ended : nullptr;
+        counted = ended.count_.is_local(&here) ? &ended : nullptr;
         if (counted == nullptr) {
             if (std::coroutine_handle<> parent = ended.count_shared(here)) return parent;
-        } else if (--ended.local_ == 0) {
+        } else if (ended.count_.count_local()) {
             return ended.resume_parent(here);
         }
     }
@@ -77,22 +77,18 @@ std::coroutine_handle<> join_scope::leave(worker_port& here, fork_node* next) no
 
 /// The parent's coroutine for the last child, null for the others.
 std::coroutine_handle<> join_scope::count_shared(worker_port& here) noexcept {
-    const bool last = remaining_.fetch_sub(1, std::memory_order_acq_rel) == 1;  // J3
-    return last ? wake_parent(here) : nullptr;
+    return count_.count_shared() ? wake_parent(here) : nullptr;
 }
 
 /// Home: publishes the parent's suspension and the children counted so far. True: none is left.
 bool join_scope::share() noexcept {
-    shared_ = true;
     const bool suspended = commit_fork(*parent_);
     WEFT_DCHECK(suspended, "a parent was woken before its home had shared the join");
     static_cast<void>(suspended);
-    const std::size_t counted = children_.size() - local_;
-    return counted != 0 &&
-           remaining_.fetch_sub(counted, std::memory_order_acq_rel) == counted;  // J3
+    return count_.share();
 }
 
-/// After `remaining` reached zero: null if a canceller holds the parent, and will queue it.
+/// After the last child: null if a canceller holds the parent, and will queue it.
 std::coroutine_handle<> join_scope::wake_parent(worker_port& here) noexcept {
     return parent_->lifecycle.wake() == life::wake_duty::enqueue ? resume_parent(here) : nullptr;
 }
@@ -120,7 +116,7 @@ void fork_node::detach(runnable& self) noexcept {
     runnable* child = &self;
     while (child->ops->detach != nullptr) {
         join_scope& join = *static_cast<fork_node*>(child)->join;
-        if (!join.is_local(here)) return;
+        if (!join.count_.is_local(&here)) return;
         const bool ended = join.share();
         WEFT_DCHECK(!ended, "a join ended before a child of it did");
         static_cast<void>(ended);

@@ -9,20 +9,18 @@
 //
 // Protocol: join                                  checked by: tests/stress/when_all_stress_test.cpp
 // Roles      home (the parent's worker) · other workers that run children · a canceller
-// Words      remaining: children not counted as done · claims: who may write error_ and
-//            cancellation_, and whether the children were asked to stop
-// Fields     local, shared: home only · home, parent, children: immutable once a child was offered
-// Invariants J1 the parent is resumed once: by its home if that counted every child itself, else,
-//               after the join was shared, by whoever takes `remaining` to zero.
+// Words      count: join_count.hpp · claims: who may write error_ and cancellation_, and whether
+// the
+//            children were asked to stop
+// Fields     parent, children: immutable once a child was offered
+// Invariants J1 the parent is resumed once, by whoever learns that no child is left.
 //            J2 nodes and frames stay in place until then; a canceller walks them while it holds
 //               the parent's busy bit, which keeps the parent from resuming.
 //            J4 the joins that a home has not shared are those of the children that it is inside
 //               of: it shares all of them before it suspends a child, and the enclosing ones before
 //               it leaves one whose other children were taken. So a home in its loop has none.
-// Edges      J3 remaining decrement release → the last decrement acquire: every child's result
-// Races      The home shares while the last stolen child ends: both decrement, one reaches zero. It
-//            cannot be reached before, the home's own count is missing.
-//            A request for a parent that is not published is counted as undelivered, and handed to
+// Edges      J3 of the count: every child's result
+// Races      A request for a parent that is not published is counted as undelivered, and handed to
 //            the children when the join is shared; a child that begins looks for it as well.
 // Shutdown   ends when every child has ended; cancellation goes to each child.
 #pragma once
@@ -33,6 +31,7 @@
 #include <exception>
 #include <span>
 
+#include "weft/combine/join_count.hpp"
 #include "weft/task/coro.hpp"
 #include "weft/task/task_state.hpp"
 
@@ -79,9 +78,6 @@ protected:
 private:
     friend struct fork_node;
     void child_failed(const fork_node& child, const std::exception_ptr& error) noexcept;
-    [[nodiscard]] bool is_local(const worker_port& here) const noexcept {
-        return home_ == &here && !shared_;
-    }
     [[nodiscard]] bool share() noexcept;
     /// A child has ended on `here`: counts it and returns what to run next.
     static std::coroutine_handle<> child_done(join_scope& ended, worker_port& here) noexcept;
@@ -106,13 +102,10 @@ private:
 
     enum claim : unsigned char { error_claimed = 1, cancellation_claimed = 2, children_asked = 4 };
     runnable* parent_ = nullptr;
-    worker_port* home_ = nullptr;
     std::span<fork_node> children_;
-    std::size_t local_ = 0;       // children that the home has not counted
     std::size_t next_asked_ = 0;  // canceller-confined
-    real_environment::atomic<std::size_t> remaining_{0};
+    join_count<real_environment> count_;
     real_environment::atomic<unsigned char> claims_{0};
-    bool shared_ = false;
     bool cancel_requested_ = false;  // canceller-confined; the parent reads it once resumed
     std::exception_ptr error_;
     std::exception_ptr cancellation_;
@@ -129,10 +122,8 @@ inline std::coroutine_handle<> join_scope::begin(runnable& parent, std::coroutin
                                                  std::span<fork_node> children) noexcept {
     worker_port& here = *parent.worker;
     parent_ = &parent;
-    home_ = &here;
     children_ = children;
-    local_ = children.size();
-    remaining_.store(children.size(), std::memory_order_relaxed);  // J3: a fork publishes it
+    count_.begin(&here, children.size());
     parent.resume_point = caller;
     parent.operation = this;
     for (std::size_t i = children.size(); i-- > 1;) here.fork(children[i]);
@@ -144,11 +135,11 @@ inline std::coroutine_handle<> join_scope::begin(runnable& parent, std::coroutin
 
 inline std::coroutine_handle<> join_scope::child_done(join_scope& ended,
                                                       worker_port& here) noexcept {
-    if (!ended.is_local(here)) [[unlikely]] {
+    if (!ended.count_.is_local(&here)) [[unlikely]] {
         std::coroutine_handle<> parent = ended.count_shared(here);
         return parent ? parent : go_on(here, nullptr, next_fork(here));
     }
-    if (--ended.local_ == 0) return ended.resume_parent(here);
+    if (ended.count_.count_local()) return ended.resume_parent(here);
     fork_node* next = next_fork(here);
     if (next == nullptr || next->join != &ended || next->may_be_cancelled()) [[unlikely]]
         return go_on(here, &ended, next);
