@@ -38,6 +38,7 @@ def install(options, work):
 
 def configure_and_build(options, work, *arguments):
     run(options.cmake, "-S", HERE / "consumer", "-B", work / "build",
+        "-G", options.generator,
         "-DCMAKE_BUILD_TYPE=Release", f"-DCMAKE_CXX_COMPILER={options.compiler}", *arguments)
     run(options.cmake, "--build", work / "build", "-j2")
     expect_greeting(work / "build" / "consumer")
@@ -71,7 +72,7 @@ def main():
     ways = {way.__name__: way for way in (find_package, pkg_config, subdirectory_shared)}
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("way", choices=ways)
-    for name in ("--build", "--source", "--cmake", "--compiler"):
+    for name in ("--build", "--source", "--cmake", "--generator", "--compiler"):
         parser.add_argument(name, required=True)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as work:
