@@ -122,7 +122,7 @@ coro<> combines_without_memory() {
     });
     CHECK(forks > 0);
     // A request without memory for its reason is a request all the same.
-    task<int> t = create_task(gives(1));
+    task<> t = create_task(coro_sleep(far));
     co_await yield();
     bool accepted = true;
     sweep(
