@@ -30,7 +30,7 @@ namespace weft::detail {
 namespace {
 
 constexpr std::size_t granule = 16;
-constexpr std::size_t largest = 1024;
+constexpr std::size_t largest = 4096;  // ten children of a when_all in one frame need 1.5 KiB
 constexpr std::size_t classes = largest / granule;
 constexpr std::size_t chunk_bytes = std::size_t{64} << 10;
 constexpr std::uint32_t batch_blocks = 32;

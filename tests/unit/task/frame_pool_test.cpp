@@ -37,7 +37,7 @@ TEST_CASE("blocks of every size are aligned, distinct and counted") {
     std::int64_t before = live_blocks();
     std::vector<block> blocks;
     std::set<void*> distinct;
-    for (std::size_t size = 8; size <= 1200; size += 8) {
+    for (std::size_t size = 8; size <= 4400; size += 8) {
         blocks.push_back(allocate_filled(size));
         auto address = reinterpret_cast<std::uintptr_t>(blocks.back().memory);
         CHECK(address % (size % 64 == 0 ? 64 : 16) == 0);
@@ -51,7 +51,7 @@ TEST_CASE("blocks of every size are aligned, distinct and counted") {
 
 TEST_CASE("frames are multiples of their alignment") {
     leak_check clean;
-    for (std::size_t size : {1u, 63u, 64u, 65u, 1000u}) {
+    for (std::size_t size : {1u, 63u, 64u, 65u, 1000u, 4096u, 5000u}) {
         void* frame = allocate_frame(size, 64);
         CHECK(reinterpret_cast<std::uintptr_t>(frame) % 64 == 0);
         free_frame(frame, size, 64);
