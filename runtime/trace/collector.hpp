@@ -12,9 +12,8 @@
 //            ready, running ──stop/control──▶ stopping
 // Fields     file_, input_, batch_ → collector-confined while it runs, control's before and after
 //            (thread creation and join order them); records_, lost_, bytes_ → atomic counters
-// Edges      P1 stage_ release → collector's acquire: sees the masks that control cleared before,
-// so
-//               the last round finds all that was written before them
+// Edges      P1 stage_ release → collector's acquire: sees the masks that control cleared
+//               before, so the last round finds all that was written before them
 //            P2 stage_ release → control's acquire: the collector is on its feet, so a program that
 //               ends soon is recorded whole
 // Progress   a wake-up that comes between the look at stage_ and the sleep is kept by the futex's

@@ -9,8 +9,7 @@
 // Words      remaining: children that nobody has counted here
 // Fields     local, shared: home only · home, children: immutable once a child was offered
 // Invariants J1 exactly one caller learns that no child is left: the home, if it counted every
-// child
-//               locally; else, after the home has shared, whoever takes `remaining` to zero.
+//               child locally; else, after the home has shared, whoever takes `remaining` to zero.
 //            J2 `remaining` cannot reach zero before the home has shared: until then it lacks what
 //               the home has counted, or the child that the home is inside of.
 // Edges      J3 remaining decrement release → the last decrement acquire: every child's result

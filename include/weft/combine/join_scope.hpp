@@ -10,8 +10,7 @@
 // Protocol: join                                  checked by: tests/stress/when_all_stress_test.cpp
 // Roles      home (the parent's worker) · other workers that run children · a canceller
 // Words      count: join_count.hpp · claims: who may write error_ and cancellation_, and whether
-// the
-//            children were asked to stop
+//            the children were asked to stop
 // Fields     parent, children: immutable once a child was offered
 // Invariants J1 the parent is resumed once, by whoever learns that no child is left.
 //            J2 nodes and frames stay in place until then; a canceller walks them while it holds
