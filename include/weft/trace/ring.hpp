@@ -28,7 +28,8 @@
 // Progress   the owner is wait-free; the reader loses records and counts them
 // Shutdown   mask to 0, last drain, the ring is freed for another owner when its emitter detaches
 // Rejected   a fence between head and slots (a real instruction on ARM; a release store of
-//            each slot costs nothing on x86); a reader's cursor that the writer respects (can stall it)
+//            each slot costs nothing on x86); a reader's cursor that the writer respects (can stall
+//            it)
 #pragma once
 
 #include <atomic>
