@@ -29,6 +29,10 @@ struct runtime_options {
     std::size_t stack_size = 0;
     /// Binds worker i to the i-th allowed core.
     bool pin = false;
+    /// How long a worker out of work may look around before it sleeps, at most a millisecond; it
+    /// does so only while its last waits were about that short, and not where there are more
+    /// workers than cores. A sender's wake-up then costs it no system call. Zero: sleep at once.
+    std::chrono::nanoseconds idle_spin = std::chrono::microseconds{20};
     /// `run` and `block_on` turn the first SIGINT or SIGTERM into cancellation of the main task; a
     /// second one has its default effect. A signal that the process ignores or handles itself is
     /// left alone.
@@ -61,7 +65,7 @@ class main_wait;
 }  // namespace detail
 
 /// Several may exist in one process. Construction starts the workers: throws std::system_error when
-/// a thread or descriptor cannot be had, std::invalid_argument for more than 256 workers. Members
+/// a thread or descriptor cannot be had, std::invalid_argument for options out of range. Members
 /// are for any thread but a worker of this runtime, unless they say otherwise. After fork() the
 /// child may exec, exit, or start a runtime of its own; its copy of the parent's is dead: using it
 /// ends the child with a sentence, destroying it does nothing.

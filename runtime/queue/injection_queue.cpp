@@ -57,7 +57,12 @@ public:
     fenced_region& operator=(const fenced_region&) = delete;
 };
 
-using storage_queue = moodycamel::ConcurrentQueue<void*>;
+/// The program's own operator new, where it has one.
+struct storage_traits : moodycamel::ConcurrentQueueDefaultTraits {
+    static void* malloc(std::size_t size) noexcept { return ::operator new(size, std::nothrow); }
+    static void free(void* block) noexcept { ::operator delete(block); }
+};
+using storage_queue = moodycamel::ConcurrentQueue<void*, storage_traits>;
 constexpr std::size_t most_stripes = 8;
 
 /// What one worker alone touches.

@@ -36,7 +36,7 @@ void worker::park() noexcept {
         owes_watch_ = !alone_;
     }
     if (found == nullptr) return;
-    my_ready_.push(found);
+    queue(*found);
     leave_search();
     core_.notify_one();
 }
@@ -81,6 +81,11 @@ bool worker::peers_have_work() const noexcept {
     return std::ranges::any_of(core_.workers(), [](const auto& peer) { return peer->has_work(); });
 }
 
+bool worker::peers_have_surplus() const noexcept {
+    return std::ranges::any_of(core_.workers(),
+                               [](const auto& peer) { return peer->has_surplus(); });
+}
+
 void worker::wait_for_events(time_point limit) noexcept {
     // A peer may still be in its one non-blocking look at this shard.
     while (driving_.exchange(true, std::memory_order_acquire)) env::relax();  // S5
@@ -106,6 +111,7 @@ void worker::wait_for_events(time_point limit) noexcept {
     batch_ = false;
     driving_.store(false, std::memory_order_release);  // S5
     last_look_ = env::now();
+    if (cause != trace::unpark_cause::timeout) waits_.end_asleep(last_look_);
     trace::unpark(trace, cause);
 }
 

@@ -27,11 +27,12 @@ constexpr nanoseconds poll_interval{20'000};
 
 }  // namespace
 
-worker::worker(runtime_core& core, unsigned index, bool alone)
+worker::worker(runtime_core& core, unsigned index, bool alone, nanoseconds idle_spin)
     : worker_port(core, alone),
       core_(core),
       index_(index),
       reactor_(make_system_poller()),
+      waits_(idle_spin),
       random_(0x9e3779b9u * (index + 1)) {}
 
 void worker::loop() noexcept {
@@ -121,7 +122,7 @@ void worker::run(runnable* next) noexcept {
 
 bool worker::renew_fork_budget() noexcept {
     look_around();
-    if (runnable* next = take_injected()) my_ready_.push(next);
+    if (runnable* next = take_injected()) queue(*next);
     const bool ready =
         !ready_.is_empty() || next_slot_.load(std::memory_order_relaxed) != nullptr;  // S4: hint
     if (!ready) fork_budget_ = forks_per_turn;

@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 
 #include <csignal>
+#include <new>
 #include <stdexcept>
 #include <thread>
 
@@ -20,12 +21,22 @@ namespace weft::detail {
 
 namespace {
 
+constexpr nanoseconds longest_idle_spin{1'000'000};
+
 unsigned checked_workers(unsigned wanted) {
     if (wanted == 0) return usable_cores();
     if (wanted > idle_set<real_environment>::worker_limit) {
         throw std::invalid_argument("weft: a runtime has at most 256 workers");
     }
     return wanted;
+}
+
+/// None where workers have to share cores: who looks around would keep another from its own.
+nanoseconds checked_spin(nanoseconds wanted, unsigned workers) {
+    if (wanted < nanoseconds::zero() || wanted > longest_idle_spin) {
+        throw std::invalid_argument("weft: idle_spin is at least zero and at most a millisecond");
+    }
+    return workers > usable_cores() ? nanoseconds::zero() : wanted;
 }
 
 /// Workers take no signals: a program's own threads keep the right to theirs.
@@ -75,9 +86,10 @@ runtime_core::runtime_core(const runtime_options& options)
     env::initialise();
     guard_forks();
     unsigned count = checked_workers(options.workers);
+    nanoseconds spin = checked_spin(options.idle_spin, count);
     workers_.reserve(count);
     for (unsigned i = 0; i < count; ++i) {
-        workers_.push_back(std::make_unique<worker>(*this, i, count == 1));
+        workers_.push_back(std::make_unique<worker>(*this, i, count == 1, spin));
     }
     trace::start_from_environment();
     live_runtime::enter(*this);
@@ -160,7 +172,11 @@ worker* runtime_core::own_worker() noexcept {
 
 void runtime_core::inject(runnable& ready) noexcept {
     injectors_.fetch_add(1, std::memory_order_relaxed);  // K2: queueing the task publishes it
-    injected.push(ready);
+    try {
+        injected.push(ready);
+    } catch (const std::bad_alloc&) {
+        spilled.push(ready);
+    }
     notify_one();
     injectors_.fetch_sub(1, std::memory_order_release);  // K2: last use of `this`
 }

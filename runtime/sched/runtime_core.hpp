@@ -27,6 +27,7 @@
 #include <vector>
 
 #include "sched/fork_guard.hpp"
+#include "sched/spill_list.hpp"
 #include "sched/task_registry.hpp"
 #include "sched/worker.hpp"
 #include "sched/worker_thread.hpp"
@@ -71,6 +72,7 @@ public:
     idle_set<env> idle;
     env::atomic<bool> watched{false};  // an idle worker keeps watch: see park.cpp
     injection_queue<runnable> injected;
+    spill_list spilled;
     [[nodiscard]] std::vector<std::unique_ptr<worker>>& workers() noexcept { return workers_; }
     [[nodiscard]] const runtime_options& options() const noexcept { return options_; }
 

@@ -2,8 +2,10 @@
 // Copyright the weft authors
 
 // The search phase: nothing is left in this worker's own queues. Look at what comes from outside,
-// at timers and descriptors, then at the other workers, in random order.
+// at timers and descriptors, then at the other workers, in random order. Where the last waits were
+// short, linger: go on looking for a moment, as a searcher, before parking.
 
+#include <new>
 #include <utility>
 
 #include "sched/runtime_core.hpp"
@@ -18,12 +20,20 @@ constexpr std::uint64_t search_passes = 4;
 }
 
 runnable* worker::search() noexcept {
+    if (runnable* next = look_outside()) return next;
+    searching_ = searching_ || (!alone_ && core_.idle.begin_search());
+    runnable* found = searching_ ? search_in_passes() : nullptr;
+    if (found == nullptr) found = linger();
+    if (found != nullptr) leave_search();
+    return found;  // nullptr: a searcher still, if it was one; park() announces that
+}
+
+runnable* worker::look_outside() noexcept {
     if (runnable* next = take_injected()) return next;
-    if (drive_if_free()) {
-        if (runnable* next = next_local()) return next;
-    }
-    if (alone_) return nullptr;
-    if (!searching_ && !(searching_ = core_.idle.begin_search())) return nullptr;
+    return drive_if_free() ? next_local() : nullptr;
+}
+
+runnable* worker::search_in_passes() noexcept {
     runnable* found = nullptr;
     std::uint64_t pass = 0;
     for (; found == nullptr && pass < search_passes; ++pass) {
@@ -32,8 +42,23 @@ runnable* worker::search() noexcept {
         if (found == nullptr) found = take_injected();
     }
     trace::search(trace, pass, pass * (core_.workers().size() - 1), 0);
-    if (found != nullptr) leave_search();
-    return found;  // nullptr: still a searcher; park() announces that
+    return found;
+}
+
+runnable* worker::linger() noexcept {
+    time_point now = env::now();
+    const time_point until = waits_.begin(now, searching_ || alone_);
+    while (now < until && !core_.is_stopping()) {
+        env::relax();
+        runnable* found = look_outside();
+        if (found == nullptr && peers_have_surplus()) found = search_peers(false);
+        const time_point before = std::exchange(now, env::now());
+        waits_.note_look(before, now);
+        if (found == nullptr) continue;
+        waits_.end_awake();
+        return found;
+    }
+    return nullptr;
 }
 
 void worker::leave_search() noexcept {
@@ -60,7 +85,7 @@ runnable* worker::search_peers(bool last_pass) noexcept {
 runnable* worker::steal_from(worker& victim, bool last_pass) noexcept {
     std::size_t got = 0;
     runnable* found = nullptr;
-    if (auto half = victim.ready_.thief().steal_half(my_ready_)) {
+    if (auto half = steal_ready(victim)) {
         found = half.item;
         got = 1 + half.moved;
     } else if (auto fork = victim.forks_.thief().steal()) {
@@ -81,8 +106,17 @@ runnable* worker::steal_from(worker& victim, bool last_pass) noexcept {
     return found;
 }
 
+stolen<runnable> worker::steal_ready(worker& victim) noexcept {
+    try {
+        return victim.ready_.thief().steal_half(my_ready_);
+    } catch (const std::bad_alloc&) {
+        return victim.ready_.thief().steal_fifo();  // one needs no room
+    }
+}
+
 runnable* worker::take_injected() noexcept {
     runnable* found = core_.injected.try_pop(index_);
+    if (found == nullptr) found = core_.spilled.pop();
     if (found == nullptr) return nullptr;
     found_in_ = trace::run_source::injected;
     counts.injected.add(1);

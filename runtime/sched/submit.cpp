@@ -4,6 +4,8 @@
 // The submit phase: what becomes ready is put where its worker will find it, and a peer is called
 // when there is more than this worker is about to run itself.
 
+#include <new>
+
 #include "sched/runtime_core.hpp"
 #include "sched/worker.hpp"
 #include "weft/task/task_state.hpp"
@@ -15,13 +17,13 @@ void worker::submit_woken(runnable& ready) noexcept {
     if (alone_ || batch_) return submit_back(ready);
     trace::task_wake(trace, ready.owner->id(), ready.runs, trace::wake_via::next_slot, index_);
     runnable* before = next_slot_.exchange(&ready, std::memory_order_acq_rel);  // S4
-    if (before != nullptr) my_ready_.push(before);
+    if (before != nullptr) queue(*before);
     if (before != nullptr || !ready_.is_empty()) call_peer();
 }
 
 void worker::submit_back(runnable& ready) noexcept {
     trace::task_wake(trace, ready.owner->id(), ready.runs, trace::wake_via::local, index_);
-    my_ready_.push(&ready);
+    queue(ready);
     offer_work();
 }
 
@@ -32,6 +34,23 @@ void worker::offer_work() noexcept {
 }
 
 void worker::call_peer() noexcept { core_.notify_one(); }
+
+void worker::queue_into_wider(runnable& ready) noexcept {
+    try {
+        my_ready_.push(&ready);
+    } catch (const std::bad_alloc&) {
+        core_.spilled.push(ready);
+    }
+}
+
+void worker::fork_into_wider(runnable& child) noexcept {
+    try {
+        my_forks_.push(&child);
+    } catch (const std::bad_alloc&) {
+        child.runs = 0;  // whoever takes it begins it
+        core_.spilled.push(child);
+    }
+}
 
 void worker::arm(timer_waiter& entry, time_point deadline) noexcept {
     trace::timer_arm(trace, 0);
@@ -46,5 +65,7 @@ bool worker::has_work() const noexcept {
     return !ready_.is_empty() || !forks_.is_empty() ||
            next_slot_.load(std::memory_order_acquire) != nullptr;  // S4: the parker's re-scan
 }
+
+bool worker::has_surplus() const noexcept { return ready_.size_hint() > 1 || !forks_.is_empty(); }
 
 }  // namespace weft::detail

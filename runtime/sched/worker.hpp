@@ -8,7 +8,8 @@
 // Roles      owner (this worker's thread) · thieves (other workers) · submitters (any thread)
 // Words      next_slot: the run-next slot · driving: the right to drive timers and descriptors
 // Fields     forks, ready: see work_deque.hpp · everything else owner-confined
-// Invariants S1 what became ready is in exactly one of: slot, ready, forks, injection queue.
+// Invariants S1 what became ready is in exactly one of: slot, ready, forks, injection queue, spill
+//               list (where ready or the injection queue could not grow).
 //            S2 descriptors and wheel are driven by one thread at a time, the holder of `driving`.
 //            S3 a worker with two ready runnables has asked for a peer: see offer_work.
 // Edges      S4 slot exchange release → exchange acquire: the runnable in it
@@ -25,6 +26,7 @@
 
 #include "sched/timer_shard.hpp"
 #include "weft/park/parker.hpp"
+#include "weft/park/wait_history.hpp"
 #include "weft/ports/ports.hpp"
 #include "weft/queue/work_deque.hpp"
 #include "weft/reactor/reactor_shard.hpp"
@@ -52,7 +54,7 @@ private:
 
 class worker final : public worker_port {
 public:
-    worker(runtime_core& core, unsigned index, bool alone);
+    worker(runtime_core& core, unsigned index, bool alone, nanoseconds idle_spin);
     worker(const worker&) = delete;
     worker& operator=(const worker&) = delete;
 
@@ -69,6 +71,8 @@ public:
     void unpark() noexcept;
     /// Any thread: whether there is something here to steal.
     [[nodiscard]] bool has_work() const noexcept;
+    /// Any thread: whether there is more than this worker is about to run itself.
+    [[nodiscard]] bool has_surplus() const noexcept;
 
     struct counters {
         worker_counter resumptions, steals, stolen, parks, polls, timers, injected;
@@ -99,8 +103,13 @@ private:
 
     // search.cpp
     [[nodiscard]] runnable* search() noexcept;
+    [[nodiscard]] runnable* look_outside() noexcept;
+    [[nodiscard]] runnable* search_in_passes() noexcept;
+    [[nodiscard]] runnable* linger() noexcept;
+    [[nodiscard]] bool peers_have_surplus() const noexcept;
     [[nodiscard]] runnable* search_peers(bool last_pass) noexcept;
     [[nodiscard]] runnable* steal_from(worker& victim, bool last_pass) noexcept;
+    [[nodiscard]] stolen<runnable> steal_ready(worker& victim) noexcept;
     [[nodiscard]] runnable* take_injected() noexcept;
     void leave_search() noexcept;
     bool drive_if_free() noexcept { return drive_for(*this); }
@@ -119,8 +128,14 @@ private:
     [[nodiscard]] bool peers_have_work() const noexcept;
 
     // submit.cpp
+    void queue(runnable& ready) noexcept {
+        if (!my_ready_.try_push(&ready)) [[unlikely]]
+            queue_into_wider(ready);
+    }
+    void queue_into_wider(runnable& ready) noexcept;
     void offer_work() noexcept;
     void call_peer() noexcept override;
+    void fork_into_wider(runnable& child) noexcept override;
 
     runtime_core& core_;
     const unsigned index_;
@@ -142,6 +157,7 @@ private:
     std::uint64_t next_id_ = 0;
     std::uint64_t end_id_ = 0;
     time_point last_look_{};
+    wait_history waits_;
     nanoseconds watch_interval_{1'000'000};
     std::uint32_t random_;
 };

@@ -6,7 +6,8 @@
 // lock. Fresh blocks are cut from chunks, which live as long as the process.
 //
 // Protocol: frame depot                                       checked by: tests/unit/task, TSan
-// Fields     depot batches, chunks, retired counts → mutex · a thread's lists, limit → that thread
+// Fields     depot batches, chunks, links of the caches → mutex
+//            a thread's lists, limit → that thread
 //            counts of the lists → written by their thread, read by live_blocks
 // Edges      D1 the depot's mutex: what a thread wrote to a block before it gave the batch is
 //               visible to the one that takes it
@@ -86,6 +87,9 @@ struct thread_cache {
     // Blocks that a list may hold; 0 before the thread is known, and after.
     std::uint32_t limit = 0;
     bool ended = false;
+    // The depot's list of the caches that count.
+    thread_cache* previous = nullptr;
+    thread_cache* next = nullptr;
 };
 
 class frame_depot {
@@ -93,7 +97,7 @@ public:
     /// One batch of up to batch_blocks blocks.
     batch take(std::size_t index);
     void give(std::size_t index, free_node* batch) noexcept;
-    void enter(thread_cache& cache);
+    void enter(thread_cache& cache) noexcept;
     void leave(thread_cache& cache) noexcept;
     std::int64_t live() noexcept;
     void hold() { mutex_.lock(); }
@@ -109,7 +113,7 @@ private:
     std::mutex mutex_;
     std::array<free_node*, classes> batches_{};
     std::vector<std::byte*> chunks_;
-    std::vector<thread_cache*> caches_;
+    thread_cache* caches_ = nullptr;
     std::int64_t cut_ = 0;  // blocks ever cut
     real_environment::atomic<std::int64_t> unpooled_{0};
 };
@@ -148,9 +152,12 @@ void frame_depot::give(std::size_t index, free_node* batch) noexcept {
     batches_[index] = batch;
 }
 
-void frame_depot::enter(thread_cache& cache) {
+// Through the caches themselves: a thread may meet the pool first when it frees a block.
+void frame_depot::enter(thread_cache& cache) noexcept {
     std::lock_guard guard{mutex_};
-    caches_.push_back(&cache);
+    cache.next = caches_;
+    if (caches_ != nullptr) caches_->previous = &cache;
+    caches_ = &cache;
 }
 
 void frame_depot::leave(thread_cache& cache) noexcept {
@@ -159,7 +166,8 @@ void frame_depot::leave(thread_cache& cache) noexcept {
         cache.lists[index].become({});
     }
     std::lock_guard guard{mutex_};
-    std::erase(caches_, &cache);
+    (cache.previous == nullptr ? caches_ : cache.previous->next) = cache.next;
+    if (cache.next != nullptr) cache.next->previous = cache.previous;
 }
 
 std::int64_t frame_depot::live() noexcept {
@@ -168,8 +176,8 @@ std::int64_t frame_depot::live() noexcept {
     for (const free_node* first : batches_) {
         for (; first != nullptr; first = first->next_batch) sum -= length_of(first);
     }
-    for (const thread_cache* cache : caches_) {
-        for (const thread_cache::list& list : cache->lists) sum -= list.size();
+    for (const thread_cache* each = caches_; each != nullptr; each = each->next) {
+        for (const thread_cache::list& list : each->lists) sum -= list.size();
     }
     return sum;
 }

@@ -208,8 +208,12 @@ void start_from_environment() {
     }
 }
 
-void attach(emitter& e, emitter_kind kind, unsigned index, std::string_view name) {
-    session().emitters.attach(e, kind, index, name);
+void attach(emitter& e, emitter_kind kind, unsigned index, std::string_view name) noexcept {
+    try {
+        session().emitters.attach(e, kind, index, name);
+    } catch (const std::bad_alloc&) {
+        return;  // this thread stays untraced
+    }
 }
 
 void detach(emitter& e) noexcept { session().emitters.detach(e); }
@@ -217,13 +221,7 @@ void detach(emitter& e) noexcept { session().emitters.detach(e); }
 [[gnu::noinline]] emitter& this_thread_emitter() noexcept {
     struct attached_emitter {
         emitter e;
-        attached_emitter() noexcept {
-            try {
-                attach(e, emitter_kind::foreign, 0, "");
-            } catch (const std::bad_alloc&) {
-                return;  // this thread stays untraced
-            }
-        }
+        attached_emitter() noexcept { attach(e, emitter_kind::foreign, 0, ""); }
         attached_emitter(const attached_emitter&) = delete;
         attached_emitter& operator=(const attached_emitter&) = delete;
         ~attached_emitter() { detach(e); }

@@ -52,7 +52,8 @@ public:
     virtual void submit_back(runnable& ready) noexcept = 0;
     /// Offers a fork-join child to thieves; this worker takes it back last in, first out.
     void fork(runnable& child) noexcept {
-        my_forks_.push(&child);
+        if (!my_forks_.try_push(&child)) [[unlikely]]
+            fork_into_wider(child);
         if (!alone_) call_peer();
     }
     /// The fork-join child to run next on this worker, or nullptr; also when other work that is
@@ -80,6 +81,8 @@ protected:
     /// `alone`: no other worker exists.
     worker_port(runtime_port& runtime, bool alone) : runtime_(&runtime), alone_(alone) {}
     ~worker_port() = default;
+    /// Lets the deque of forks grow first. Without memory: as if a thief had taken the child.
+    virtual void fork_into_wider(runnable& child) noexcept = 0;
     /// Wakes a worker that is idle, if nobody searches.
     virtual void call_peer() noexcept = 0;
     /// After a burst of forks: looks at timers, descriptors and what came from outside. False if

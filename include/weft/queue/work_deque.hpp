@@ -93,6 +93,7 @@ private:
     using index = std::int64_t;
     using ring = deque_ring<Env>;
 
+    [[nodiscard]] bool try_push(T* item) noexcept;
     void push(T* item);
     T* pop() noexcept;
     T* pop_last(index last, index top) noexcept;
@@ -125,6 +126,8 @@ public:
     }
     /// `item` is not null. Throws std::bad_alloc, and changes nothing then, only when it must grow.
     void push(T* item) { deque_->push(item); }
+    /// False: it would have to grow.
+    [[nodiscard]] bool try_push(T* item) noexcept { return deque_->try_push(item); }
     /// The next `more` pushes do not grow, as long as nothing else is pushed. Throws bad_alloc.
     void reserve(std::size_t more) { deque_->reserve(more); }
     /// The newest item or nullptr. Makes this a lifo deque.
@@ -194,14 +197,25 @@ inline bool work_deque<Env, T>::has_room(index bottom, index more) noexcept {
 }
 
 template <class Env, class T>
-inline void work_deque<Env, T>::push(T* item) {
+inline bool work_deque<Env, T>::try_push(T* item) noexcept {
     WEFT_DCHECK(item != nullptr, "a null item reads as an empty deque");
     const index bottom = bottom_.load(std::memory_order_relaxed);  // the owner's own store
     if (!has_room(bottom, 1)) [[unlikely]]
-        reserve(1);
+        return false;
     newest_->put(bottom, item);
     bottom_.store(bottom + 1, order_unless<Env>(mutation::deque_push_relaxed,
                                                 std::memory_order_release));  // P1: the slot
+    return true;
+}
+
+template <class Env, class T>
+inline void work_deque<Env, T>::push(T* item) {
+    if (try_push(item)) [[likely]]
+        return;
+    reserve(1);
+    const bool pushed = try_push(item);
+    WEFT_DCHECK(pushed, "a ring has no room that was made");
+    static_cast<void>(pushed);
 }
 
 template <class Env, class T>

@@ -101,6 +101,7 @@ struct runnable {
     worker_port* worker;     // the worker that runs it, or ran it last
     task_state* owner;       // the task that it belongs to
     std::uint32_t runs = 0;  // resumptions by a worker's loop; 0: the body has not begun
+    runnable* next_spilled;  // the spill list's, set there
 };
 
 /// To be called by an awaiter before it gives up the worker without commit_suspend.

@@ -68,7 +68,8 @@ enum class emitter_kind : std::uint8_t { worker, timer, pool, foreign, collector
 
 /// Makes `e` the calling thread's emitter. `index` is the worker's number and `name` at most 23
 /// characters of it. The emitter stays where it is until `detach`, which its own thread calls.
-void attach(emitter& e, emitter_kind kind, unsigned index, std::string_view name);
+/// Without memory the thread stays untraced.
+void attach(emitter& e, emitter_kind kind, unsigned index, std::string_view name) noexcept;
 void detach(emitter& e) noexcept;
 
 /// The emitter of a thread that attached none itself. It lives as long as the thread. Not inlined:

@@ -2,7 +2,8 @@
 // Copyright the weft authors
 
 // The N-th allocation fails, for every N: what starts tasks either works or throws, leaks nothing
-// and leaves the runtime in working order. Only the thread under test is failed.
+// and leaves the runtime in working order. Then all of them fail: what is ready is queued all the
+// same. Only the thread under test is failed, or all of them where there is no memory at all.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define WEFT_TEST_SANITIZED 1
 #elif defined(__has_feature)
@@ -14,6 +15,8 @@
 // The sanitizers have an operator new of their own and know who frees with what.
 #ifndef WEFT_TEST_SANITIZED
 
+#include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdlib>
 #include <new>
@@ -28,8 +31,15 @@ namespace {
 // Allocations until the failing one; negative: none fails.
 constinit thread_local long countdown = -1;
 constinit thread_local bool has_failed = false;
+std::atomic<bool> is_memory_gone{false};
+constinit thread_local bool is_exempt = false;
+std::atomic<int> refused{0};
 
 void* allocate(std::size_t size, std::size_t alignment) {
+    if (is_memory_gone && !is_exempt) {
+        refused.fetch_add(1);
+        throw std::bad_alloc();
+    }
     if (countdown >= 0 && countdown-- == 0) {
         has_failed = true;
         throw std::bad_alloc();
@@ -132,6 +142,49 @@ coro<> combines_without_memory() {
     CHECK(t.cancelled());
 }
 
+/// Nobody who is not exempt gets any memory while it lives.
+class no_memory {
+public:
+    no_memory() noexcept { is_memory_gone = true; }
+    no_memory(const no_memory&) = delete;
+    no_memory& operator=(const no_memory&) = delete;
+    ~no_memory() { is_memory_gone = false; }
+};
+
+constexpr int many = 2000;  // more than a deque has room for before it grows
+
+coro<> adds_one(std::atomic<int>& count) {
+    count.fetch_add(1);
+    co_return;
+}
+
+coro<> wakes_many_without_memory() {
+    std::vector<task<>> all;
+    all.reserve(many);
+    for (int i = 0; i < many; ++i) all.push_back(create_task(coro_sleep(far)));
+    co_await sleep(1ms);
+    {
+        no_memory meanwhile;
+        for (task<>& each : all) each.cancel();
+    }
+    for (task<>& each : all) {
+        while (!each.done()) co_await yield();
+        CHECK(each.cancelled());
+    }
+}
+
+coro<> forks_many_without_memory() {
+    std::atomic<int> count{0};
+    std::vector<coro<>> all;
+    for (int i = 0; i < many; ++i) all.push_back(adds_one(count));
+    auto together = when_all(std::move(all));
+    {
+        no_memory meanwhile;
+        co_await together;
+    }
+    CHECK(count.load() == many);
+}
+
 }  // namespace
 
 TEST_CASE("starting tasks without memory") {
@@ -142,6 +195,27 @@ TEST_CASE("starting tasks without memory") {
 TEST_CASE("combining tasks without memory") {
     on_workers(multi,
                [](unsigned workers) { run(combines_without_memory(), {.workers = workers}); });
+}
+
+TEST_CASE("queueing what is ready needs no memory") {
+    refused = 0;
+    is_exempt = true;  // this thread; the workers are not
+    on_workers(multi, [](unsigned workers) {
+        run(wakes_many_without_memory(), {.workers = workers});
+        run(forks_many_without_memory(), {.workers = workers});
+        runtime outside{{.workers = workers}};
+        std::vector<task<>> sleepers;
+        for (int i = 0; i < many; ++i) sleepers.push_back(outside.spawn(coro_sleep(far)));
+        {
+            no_memory meanwhile;
+            is_exempt = false;
+            for (task<>& each : sleepers) each.cancel();
+            is_exempt = true;
+        }
+        outside.block_on(drains());
+        for (task<>& each : sleepers) CHECK(each.cancelled());
+    });
+    CHECK(refused > 0);
 }
 
 TEST_CASE("starting a runtime without memory") {
