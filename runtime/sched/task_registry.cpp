@@ -5,29 +5,45 @@
 
 namespace weft::detail {
 
+inline bool task_registry::shard::link(task_state& task) noexcept {
+    if (closed) return false;
+    task.registry_next = first;
+    task.registry_previous = nullptr;
+    if (first != nullptr) first->registry_previous = &task;
+    first = &task;
+    ++size;
+    return true;
+}
+
+inline void task_registry::shard::unlink(task_state& task) noexcept {
+    if (task.registry_previous != nullptr)
+        task.registry_previous->registry_next = task.registry_next;
+    else
+        first = task.registry_next;
+    if (task.registry_next != nullptr)
+        task.registry_next->registry_previous = task.registry_previous;
+    --size;
+}
+
 bool task_registry::add(task_state& task, std::size_t caller) noexcept {
     shard& home = shards_[caller];
-    biased_guard guard{home.mutex, owns(caller, caller)};
-    if (home.closed) return false;
     task.registry_shard = static_cast<std::uint16_t>(caller);
-    task.registry_next = home.first;
-    task.registry_previous = nullptr;
-    if (home.first != nullptr) home.first->registry_previous = &task;
-    home.first = &task;
-    ++home.size;
-    return true;
+    if (caller != nobody()) [[likely]] {
+        owner_guard guard{home.mutex};
+        return home.link(task);
+    }
+    std::lock_guard guard{home.mutex};
+    return home.link(task);
 }
 
 void task_registry::remove(task_state& task, std::size_t caller) noexcept {
     shard& home = shards_[task.registry_shard];
-    biased_guard guard{home.mutex, owns(caller, task.registry_shard)};
-    if (task.registry_previous != nullptr)
-        task.registry_previous->registry_next = task.registry_next;
-    else
-        home.first = task.registry_next;
-    if (task.registry_next != nullptr)
-        task.registry_next->registry_previous = task.registry_previous;
-    --home.size;
+    if (caller == task.registry_shard && caller != nobody()) [[likely]] {
+        owner_guard guard{home.mutex};
+        return home.unlink(task);
+    }
+    std::lock_guard guard{home.mutex};
+    home.unlink(task);
 }
 
 namespace {

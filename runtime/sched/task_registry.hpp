@@ -38,10 +38,10 @@ public:
     [[nodiscard]] bool try_close() noexcept;
 
 private:
-    [[nodiscard]] bool owns(std::size_t caller, std::size_t where) const noexcept {
-        return caller == where && caller != nobody();
-    }
     struct alignas(64) shard {
+        [[nodiscard]] bool link(task_state& task) noexcept;
+        void unlink(task_state& task) noexcept;
+
         biased_mutex<real_environment> mutex;
         task_state* first = nullptr;
         std::size_t size = 0;

@@ -89,16 +89,42 @@ trace::suspend_reason task_join::wait_reason() const noexcept {
     return trace::suspend_reason::join;
 }
 
-bool task_join::begin(runnable& self, std::coroutine_handle<> caller) noexcept {
+std::coroutine_handle<> task_join::begin(runnable& self, std::coroutine_handle<> caller) noexcept {
     if (self.owner == target_) {
         awaits_itself_ = true;
-        return false;
+        return transfer(self, caller);
     }
     self_ = &self;
     self.resume_point = caller;
     self.operation = this;
-    if (!target_->add_completion(*this)) return false;
-    return commit_suspend(self);
+    worker_port& here = *self.worker;
+    if (here.enter_if_next(*target_)) return run_target();
+    const bool suspended = target_->add_completion(*this) && commit_suspend(self);
+    return suspended ? std::noop_coroutine() : transfer(self, caller);
+}
+
+// The target is this worker's next anyway: it runs in this await's place. If it ends without a
+// suspension nobody else has to know that somebody waited.
+std::coroutine_handle<> task_join::run_target() noexcept {
+    target_->run_in_place_of(*this);
+    if (target_->runs == 1 && target_->lifecycle.has_requests()) [[unlikely]]
+        return target_->ops->abandon(*target_);
+    return transfer(*target_, target_->resume_point);
+}
+
+// The target is active on this worker until it has published its own suspension, so until then
+// nobody can complete or unlink this await.
+runnable& task_join::publish() noexcept {
+    const bool added = target_->add_completion(*this);
+    const bool suspended = commit_fork(*self_);
+    WEFT_DCHECK(added && suspended, "an await ended before the task that ran in its place");
+    static_cast<void>(added && suspended);
+    return *self_;
+}
+
+std::coroutine_handle<> task_join::go_on(worker_port& here) noexcept {
+    if (!here.enter_or_queue(*self_)) return std::noop_coroutine();
+    return transfer(*self_, self_->resume_point);
 }
 
 void task_join::end() {
@@ -106,7 +132,7 @@ void task_join::end() {
         throw usage_error(target_->name() + " cannot await itself: it would wait for ever");
     }
     if (self_ != nullptr && must_deliver_cancel(*self_, *this)) throw_cancelled(*self_);
-    target_->throw_unless_value();
+    if (target_->outcome() != task_state::outcome_kind::value) target_->throw_unless_value();
 }
 
 void task_join::on_done(completion_node& node) noexcept {

@@ -7,6 +7,7 @@
 
 #include "task/task_extras.hpp"
 #include "weft/error.hpp"
+#include "weft/task/task.hpp"
 #include "weft/trace/events.hpp"
 
 namespace weft::detail {
@@ -148,13 +149,26 @@ void task_state::discard() noexcept {
     drop();
 }
 
-void task_state::leave() noexcept {
+std::coroutine_handle<> task_state::leave() noexcept {
+    worker_port& here = *worker;
+    task_join* waiter = in_place ? waiter_ : nullptr;
     // First: whoever awaited it must not find it among the live ones. The runtime cannot end before
     // this worker does.
     runtime_->delist(*this);
     tell_awaiters();
-    worker->current = nullptr;  // a failure handler must not take a handle to what goes now
+    here.current = nullptr;  // a failure handler must not take a handle to what goes now
     drop();
+    return waiter == nullptr ? std::noop_coroutine() : waiter->go_on(here);
+}
+
+void task_state::heed_waiter() noexcept {
+    if (waiter_->is_asked_to_cancel()) weft::detail::detach(*this);
+}
+
+runnable* task_state::detach(runnable& self) noexcept {
+    auto& task = static_cast<task_state&>(self);
+    task.in_place = false;
+    return &task.waiter_->publish();
 }
 
 void task_state::mark_observed() noexcept {
@@ -170,15 +184,12 @@ void task_state::drop() noexcept {
     bool last = references_.load(std::memory_order_acquire) == 1 ||        // T1
                 references_.fetch_sub(1, std::memory_order_acq_rel) == 1;  // T1
     if (!last) return;
-    report_if_unobserved();
+    if (outcome_ == outcome_kind::error) report_if_unobserved();
     dispose_(*this);
 }
 
 void task_state::report_if_unobserved() noexcept {
-    if (outcome_ != outcome_kind::error ||
-        observed_.load(std::memory_order_relaxed)) {  // T1: the last holder has seen every drop
-        return;
-    }
+    if (observed_.load(std::memory_order_relaxed)) return;  // T1: the last, it has seen every drop
     task_extras* more = extras_if_any();
     if (more == nullptr || !more->sink) return;
     try {

@@ -47,11 +47,7 @@ public:
                 return;
             inside_.store(false, std::memory_order_release);  // Q3: nothing was done
         }
-        fast_ = false;
-        mutex_.lock();
-        if (++streak_ >= turns_without_visitors) {
-            biased_.store(true, std::memory_order_relaxed);  // Q4: the mutex is held
-        }
+        lock_like_a_visitor();
     }
     void unlock_by_owner() noexcept {
         if (fast_) [[likely]] {
@@ -75,6 +71,14 @@ public:
 private:
     static constexpr std::uint32_t turns_without_visitors = 64;
 
+    [[gnu::noinline]] void lock_like_a_visitor() noexcept {
+        fast_ = false;
+        mutex_.lock();
+        if (++streak_ >= turns_without_visitors) {
+            biased_.store(true, std::memory_order_relaxed);  // Q4: the mutex is held
+        }
+    }
+
     typename Env::template atomic<bool> biased_{true};
     typename Env::template atomic<bool> inside_{false};
     bool fast_ = false;
@@ -82,29 +86,19 @@ private:
     futex_mutex<Env> mutex_;
 };
 
-/// Holds a biased mutex as whoever this thread is to it.
+/// Holds a biased mutex as its owner.
 template <class Env>
-class biased_guard {
+class owner_guard {
 public:
-    biased_guard(biased_mutex<Env>& mutex, bool is_owner) noexcept
-        : mutex_(mutex), is_owner_(is_owner) {
-        if (is_owner_)
-            mutex_.lock_by_owner();
-        else
-            mutex_.lock();
+    explicit owner_guard(biased_mutex<Env>& mutex) noexcept : mutex_(mutex) {
+        mutex_.lock_by_owner();
     }
-    biased_guard(const biased_guard&) = delete;
-    biased_guard& operator=(const biased_guard&) = delete;
-    ~biased_guard() {
-        if (is_owner_)
-            mutex_.unlock_by_owner();
-        else
-            mutex_.unlock();
-    }
+    owner_guard(const owner_guard&) = delete;
+    owner_guard& operator=(const owner_guard&) = delete;
+    ~owner_guard() { mutex_.unlock_by_owner(); }
 
 private:
     biased_mutex<Env>& mutex_;
-    bool is_owner_;
 };
 
 }  // namespace weft::detail

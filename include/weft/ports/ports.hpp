@@ -64,6 +64,11 @@ public:
         --fork_budget_;
         return my_forks_.pop();
     }
+    /// Takes `wanted` off its queue if it is what this worker would run next anyway, and enters it:
+    /// the caller then resumes it at once. False: somebody else's turn comes first.
+    [[nodiscard]] virtual bool enter_if_next(runnable& wanted) noexcept = 0;
+    /// `waiter` goes on after what ran in its place. True: entered, as above. False: queued.
+    [[nodiscard]] virtual bool enter_or_queue(runnable& waiter) noexcept = 0;
     /// Arms `entry` for `deadline` on this worker's wheel.
     virtual void arm(timer_waiter& entry, time_point deadline) noexcept = 0;
     /// The reactor shard with which this worker registers descriptors.

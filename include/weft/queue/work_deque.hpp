@@ -98,6 +98,7 @@ private:
     T* pop() noexcept;
     T* pop_last(index last, index top) noexcept;
     T* take_front() noexcept;
+    bool take_front_if(T* wanted) noexcept;
     T* take_front_alone() noexcept;
     void reserve(std::size_t more);
     stolen<T> steal() noexcept;
@@ -134,7 +135,9 @@ public:
     [[nodiscard]] T* pop() noexcept { return deque_->pop(); }
     /// The oldest item or nullptr; costs a CAS. On lifo and fifo deques alike.
     [[nodiscard]] T* take_front() noexcept { return deque_->take_front(); }
-    /// The same where no thief exists: plain reads and writes.
+    /// Takes the oldest item if it is `wanted`. True: it is the caller's.
+    [[nodiscard]] bool take_front_if(T* wanted) noexcept { return deque_->take_front_if(wanted); }
+    /// take_front() where no thief exists: plain reads and writes.
     [[nodiscard]] T* take_front_alone() noexcept { return deque_->take_front_alone(); }
     [[nodiscard]] bool is_empty() const noexcept { return deque_->is_empty(); }
 
@@ -262,6 +265,16 @@ inline T* work_deque<Env, T>::take_front() noexcept {
     }
     top_known_ = bottom;
     return nullptr;
+}
+
+template <class Env, class T>
+inline bool work_deque<Env, T>::take_front_if(T* wanted) noexcept {
+    const index bottom = bottom_.load(std::memory_order_relaxed);  // the owner's own store
+    index top = top_.load(std::memory_order_relaxed);  // the owner wrote the slots itself
+    if (top >= bottom || newest_->get(top) != wanted) return false;
+    return top_.compare_exchange_strong(top, top + 1,
+                                        std::memory_order_relaxed,   // I2: as in pop_last
+                                        std::memory_order_relaxed);  // lost: a thief has it
 }
 
 template <class Env, class T>

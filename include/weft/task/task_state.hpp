@@ -36,6 +36,7 @@ namespace weft::detail {
 
 struct task_extras;
 class failure_sink;
+class task_join;
 
 /// Somebody to tell when a task is done. Lives in the teller's frame or on the heap.
 struct completion_node {
@@ -87,6 +88,13 @@ public:
         return extras_.load(std::memory_order_acquire);  // T2: the extras' construction
     }
 
+    /// Its body is about to be resumed in the place of `waiter`, whose suspension is not published.
+    /// Until the body suspends nobody else can learn of that; then detach() publishes it.
+    void run_in_place_of(task_join& waiter) noexcept {
+        in_place = true;
+        waiter_ = &waiter;
+    }
+
     // all_tasks(): links in the shard that the creating worker owns; guarded by that shard's lock.
     task_state* registry_next = nullptr;
     task_state* registry_previous = nullptr;
@@ -106,11 +114,16 @@ protected:
     /// Ends the lifecycle with a value that the caller has stored. False if an undelivered request
     /// turns it into a cancellation: the caller drops the value and calls complete_error.
     [[nodiscard]] bool complete_value() noexcept;
+    /// At the end of a body that ran in place: who asked to cancel the one that waits for it asked
+    /// to cancel it, too.
+    void heed_waiter() noexcept;
     void complete_error(std::exception_ptr error) noexcept;
     /// The error of a task that ends cancelled without an exception of its own.
     [[nodiscard]] std::exception_ptr cancellation() noexcept;
     /// Leaves the runtime, tells the awaiters, drops the runtime's reference: last use of `this`.
-    void leave() noexcept;
+    /// Returns what the worker runs next.
+    [[nodiscard]] std::coroutine_handle<> leave() noexcept;
+    static runnable* detach(runnable& self) noexcept;
 
 private:
     void tell_awaiters() noexcept;
@@ -122,6 +135,7 @@ private:
     std::source_location location_;
     void (*dispose_)(task_state&) noexcept;
     runtime_port* runtime_;
+    task_join* waiter_;  // while in_place
     std::uint64_t id_;
     real_environment::atomic<std::uint32_t> references_{2};  // the handle and the runtime
     real_environment::atomic<bool> observed_{false};

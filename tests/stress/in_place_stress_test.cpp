@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+// Tasks that run in place of their awaiters, nested, mixed with joins and limits, and cancelled
+// from outside at any moment: each ends once, as what it should, and none is left.
+
+#include <atomic>
+#include <chrono>
+#include <random>
+#include <stdexcept>
+#include <thread>
+
+#include "stress/stress_scale.hpp"
+#include "support/catch.hpp"
+#include "support/runtime_case.hpp"
+#include "support/runtime_checklist.hpp"
+#include "support/seed.hpp"
+
+using namespace weft;
+using namespace weft::test;
+
+namespace {
+
+using dice = std::minstd_rand;
+
+struct tally {
+    std::atomic<long> begun{0};
+    std::atomic<long> ended{0};
+};
+
+class presence {
+public:
+    explicit presence(tally& all) : all_(all) { all_.begun.fetch_add(1); }
+    presence(const presence&) = delete;
+    presence& operator=(const presence&) = delete;
+    ~presence() { all_.ended.fetch_add(1); }
+
+private:
+    tally& all_;
+};
+
+coro<int> innermost(unsigned kind) {
+    if (kind % 5 == 1) co_await yield();
+    if (kind % 5 == 2) co_await sleep(std::chrono::microseconds{kind % 40});
+    if (kind % 5 == 3) {
+        co_await yield();
+        co_await yield();
+    }
+    if (kind % 31 == 4) throw std::runtime_error("innermost");
+    co_return 1;
+}
+
+coro<int> nests(tally& all, int depth, std::uint32_t random) {
+    const presence here(all);
+    dice next{random};
+    const auto kind = static_cast<unsigned>(next());
+    if (depth == 0) {
+        int value = co_await innermost(kind);
+        co_return value;
+    }
+    const auto below = static_cast<std::uint32_t>(next());
+    int value = 0;
+    switch (kind % 8) {
+        case 0: {
+            auto [left, right] =
+                co_await when_all(nests(all, depth - 1, below), nests(all, depth - 1, below / 2));
+            value = left + right;
+            break;
+        }
+        case 1: {
+            task<int> first = create_task(nests(all, depth - 1, below));
+            task<int> second = create_task(nests(all, depth - 1, below / 3));
+            value = co_await first;
+            int more = co_await second;
+            value += more;
+            break;
+        }
+        case 2:
+            value = co_await with_timeout(std::chrono::seconds{60}, nests(all, depth - 1, below));
+            break;
+        default:
+            value = co_await create_task(nests(all, depth - 1, below));
+            break;
+    }
+    co_return value + 1;
+}
+
+coro<> rest_of_it() {
+    while (all_tasks().size() > 1) co_await yield();
+}
+
+}  // namespace
+
+TEST_CASE("stress: what runs in place is cancelled from outside", "[stress][in_place]") {
+    on_workers(multi, [](unsigned workers) {
+        tally all;
+        runtime r{{.workers = workers}};
+        r.set_failure_handler([](const failure&) {});  // siblings of a first failure
+        dice random{static_cast<std::uint32_t>(seed() % 1'000'000 + 1)};
+        long cancelled_ones = 0;
+        long others = 0;
+        for (std::size_t i = 0; i < stress_iterations(1'500); ++i) {
+            task<int> root = r.spawn(nests(all, 12, static_cast<std::uint32_t>(random())));
+            for (auto wait = random() % 4'000; wait > 0; --wait) detail::real_environment::relax();
+            const bool accepted = random() % 4 != 0 && root.cancel();
+            r.block_on(ended(root));
+            const std::string outcome = outcome_of(root);
+            if (!accepted) CHECK(outcome != "cancelled");
+            (outcome == "cancelled" ? cancelled_ones : others) += 1;
+        }
+        r.block_on(rest_of_it());
+        CHECK(all.begun.load() == all.ended.load());
+        CHECK(cancelled_ones != 0);
+        CHECK(others != 0);
+    });
+}

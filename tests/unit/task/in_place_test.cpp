@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+// An await whose task is the worker's next anyway runs it in its own place. Nobody can tell: order,
+// cancellation, limits and failures are those of an await that waits.
+
+#include <chrono>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "support/catch.hpp"
+#include "support/runtime_case.hpp"
+#include "support/runtime_checklist.hpp"
+
+using namespace weft;
+using namespace weft::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+coro<> notes(event_log& log, std::string line) {
+    log.add(std::move(line));
+    co_return;
+}
+
+coro<> awaits_one_of_two(event_log& log) {
+    task<> first = create_task(notes(log, "first"));
+    task<> second = create_task(notes(log, "second"));
+    co_await first;
+    log.add("awaiter");
+    co_await second;
+}
+
+/// Starts another task while it runs in place of its awaiter.
+coro<> starts_another(event_log& log, std::vector<task<>>& started) {
+    started.push_back(create_task(notes(log, "started")));
+    log.add("starter");
+    co_return;
+}
+
+coro<> awaits_a_starter(event_log& log) {
+    std::vector<task<>> started;
+    co_await create_task(starts_another(log, started));
+    log.add("awaiter");
+    co_await started.front();
+}
+
+coro<int> cancels(any_task whom, int yields) {
+    whom.cancel("by the child");
+    for (int i = 0; i < yields; ++i) co_await yield();
+    co_return 1;
+}
+
+/// What became of the child that cancels the task that awaits it.
+coro<std::string> child_of_a_cancelled_awaiter(int yields) {
+    task<int> child;
+    task<> awaiter = create_task({}, [&child, yields]() -> coro<> {
+        child = create_task(cancels(current_task(), yields));
+        co_await child;
+    });
+    while (!awaiter.done()) co_await yield();
+    co_return std::string(awaiter.cancelled() ? "cancelled" : "done") + " " +
+        (child.cancelled() ? "cancelled" : "done");
+}
+
+using body = coro<int> (*)(int);
+
+coro<int> nests(int depth, body innermost, int argument = 0) {
+    if (depth == 0) {
+        int value = co_await innermost(argument);
+        co_return value;
+    }
+    int below = co_await create_task(nests(depth - 1, innermost, argument));
+    co_return below + 1;
+}
+
+coro<int> gives_one(int) { co_return 1; }
+coro<int> yields_once(int) {
+    co_await yield();
+    co_return 1;
+}
+coro<int> sleeps_long(int) {
+    co_await sleep(far);
+    co_return 1;
+}
+coro<int> fails(int) {
+    throw std::runtime_error("innermost");
+    co_return 1;
+}
+
+coro<int> forks_and_awaits(int depth) {
+    if (depth == 0) co_return 1;
+    auto [left, right] =
+        co_await when_all(forks_and_awaits(depth - 1), nests(2, forks_and_awaits, depth - 1));
+    co_return left + right;
+}
+
+coro<std::string> ends_at_a_limit() {
+    try {
+        co_await with_timeout(5ms, nests(50, sleeps_long));
+    } catch (const timeout_error&) {
+        co_return "timeout";
+    }
+    co_return "value";
+}
+
+coro<bool> all_are_cancelled(int depth) {
+    task<int> outer = create_task(nests(depth, sleeps_long));
+    co_await sleep(1ms);
+    const bool accepted = outer.cancel();
+    while (!outer.done()) co_await yield();
+    co_return accepted&& outer.cancelled() && all_tasks().size() == 1;
+}
+
+}  // namespace
+
+TEST_CASE("with one worker an awaiter goes on after what was queued before", "[in_place]") {
+    event_log log;
+    run(awaits_one_of_two(log), {.workers = 1});
+    CHECK(log.lines() == std::vector<std::string>{"first", "second", "awaiter"});
+    event_log other;
+    run(awaits_a_starter(other), {.workers = 1});
+    CHECK(other.lines() == std::vector<std::string>{"starter", "started", "awaiter"});
+}
+
+TEST_CASE("a task that cancels its awaiter is cancelled with it", "[in_place]") {
+    on_workers(multi, [](unsigned workers) {
+        for (int yields : {0, 1, 2}) {
+            INFO(yields << " yields");
+            CHECK(run(child_of_a_cancelled_awaiter(yields), {.workers = workers}) ==
+                  "cancelled cancelled");
+        }
+    });
+}
+
+TEST_CASE("tasks run in place of each other to any depth", "[in_place]") {
+    on_workers(multi, [](unsigned workers) {
+        constexpr int depth = 20'000;
+        CHECK(run(nests(depth, gives_one), {.workers = workers}) == depth + 1);
+        CHECK(run(nests(depth, yields_once), {.workers = workers}) == depth + 1);
+        CHECK_THROWS_AS(run(nests(100, fails), {.workers = workers}), std::runtime_error);
+        CHECK(run(all_are_cancelled(2'000), {.workers = workers}));
+    });
+}
+
+TEST_CASE("a limit reaches what runs in place", "[in_place]") {
+    on_workers(multi, [](unsigned workers) {
+        CHECK(run(ends_at_a_limit(), {.workers = workers}) == "timeout");
+    });
+}
+
+TEST_CASE("forked children await tasks that fork", "[in_place]") {
+    on_workers(multi, [](unsigned workers) {
+        CHECK(run(forks_and_awaits(6), {.workers = workers}) == 64 + 2 * 63);
+    });
+}
