@@ -29,10 +29,6 @@ struct runtime_options {
     std::size_t stack_size = 0;
     /// Binds worker i to the i-th allowed core.
     bool pin = false;
-    /// How long a worker out of work may look around before it sleeps, at most a millisecond; it
-    /// does so only while its last waits were about that short, and not where there are more
-    /// workers than cores. A sender's wake-up then costs it no system call. Zero: sleep at once.
-    std::chrono::nanoseconds idle_spin = std::chrono::microseconds{20};
     /// `run` and `block_on` turn the first SIGINT or SIGTERM into cancellation of the main task; a
     /// second one has its default effect. A signal that the process ignores or handles itself is
     /// left alone.
@@ -43,6 +39,10 @@ struct runtime_options {
     void (*on_worker_start)(unsigned index, void* context) = nullptr;
     void (*on_worker_stop)(unsigned index, void* context) = nullptr;
     void* hook_context = nullptr;
+    /// How long a worker out of work may look around before it sleeps, at most a millisecond; it
+    /// does so only while its last waits were about that short, and not where there are more
+    /// workers than cores. A sender's wake-up then costs it no system call. Zero: sleep at once.
+    std::chrono::nanoseconds idle_spin = std::chrono::microseconds{20};
 };
 
 /// Counts since the runtime began; a worker's own are summed while it runs, so they are a moment's

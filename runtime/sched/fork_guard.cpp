@@ -28,6 +28,7 @@ void in_parent() {
 void in_child() {
     fork_count.store(forks_survived() + 1, std::memory_order_relaxed);  // the only thread
     live_runtime::forget_all();
+    forget_other_threads_pools();
     in_parent();
 }
 

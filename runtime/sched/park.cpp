@@ -22,7 +22,9 @@ void worker::park() noexcept {
     runnable* found = nullptr;
     bool work = core_.idle.announce_idle(index_, searching_, [&] {
         found = rescan();
-        return found != nullptr || core_.is_stopping() || peers_have_work();
+        if (found != nullptr || core_.is_stopping()) return true;
+        // Whoever searches looks at the peers, and when it is the last, notifies (idle_set's I3).
+        return core_.idle.searching() == 0 && peers_have_work();
     });
     searching_ = false;
     if (!work) sleep_until_something();

@@ -17,12 +17,14 @@ namespace weft::detail {
 
 namespace {
 constexpr std::uint64_t search_passes = 4;
-}
+// A peer is about to run its only ready item itself, unless it is busy with something longer.
+constexpr unsigned looks_past_a_single_item = 8;
+}  // namespace
 
 runnable* worker::search() noexcept {
     if (runnable* next = look_outside()) return next;
     searching_ = searching_ || (!alone_ && core_.idle.begin_search());
-    runnable* found = searching_ ? search_in_passes() : nullptr;
+    runnable* found = searching_ && !alone_ ? search_in_passes() : nullptr;
     if (found == nullptr) found = linger();
     if (found != nullptr) leave_search();
     return found;  // nullptr: a searcher still, if it was one; park() announces that
@@ -48,16 +50,22 @@ runnable* worker::search_in_passes() noexcept {
 runnable* worker::linger() noexcept {
     time_point now = env::now();
     const time_point until = waits_.begin(now, searching_ || alone_);
-    while (now < until && !core_.is_stopping()) {
+    for (unsigned seen = 0; now < until && !core_.is_stopping();) {
         env::relax();
         runnable* found = look_outside();
-        if (found == nullptr && peers_have_surplus()) found = search_peers(false);
+        if (found == nullptr && !alone_) {
+            seen = peers_have_work() ? seen + 1 : 0;
+            const bool is_left_lying = seen >= looks_past_a_single_item;
+            if (is_left_lying || peers_have_surplus()) found = search_peers(is_left_lying);
+        }
+        if (found != nullptr) {
+            waits_.end_awake();
+            return found;
+        }
         const time_point before = std::exchange(now, env::now());
         waits_.note_look(before, now);
-        if (found == nullptr) continue;
-        waits_.end_awake();
-        return found;
     }
+    waits_.end_looking();
     return nullptr;
 }
 
@@ -115,8 +123,9 @@ stolen<runnable> worker::steal_ready(worker& victim) noexcept {
 }
 
 runnable* worker::take_injected() noexcept {
-    runnable* found = core_.injected.try_pop(index_);
-    if (found == nullptr) found = core_.spilled.pop();
+    // What was spilled first: a busy injection queue would keep it waiting for ever.
+    runnable* found = core_.spilled.pop();
+    if (found == nullptr) found = core_.injected.try_pop(index_);
     if (found == nullptr) return nullptr;
     found_in_ = trace::run_source::injected;
     counts.injected.add(1);

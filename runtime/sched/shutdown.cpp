@@ -7,6 +7,8 @@
 
 #include <mutex>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "sched/completion_latch.hpp"
 #include "sched/runtime_core.hpp"
@@ -30,6 +32,22 @@ std::string text_of(const std::exception_ptr& error) {
         return "an exception that is not a std::exception";
     }
 }
+
+/// Tasks with a reference each, which go whatever throws.
+class held_tasks {
+public:
+    explicit held_tasks(std::vector<task_state*> tasks) noexcept : tasks_(std::move(tasks)) {}
+    held_tasks(const held_tasks&) = delete;
+    held_tasks& operator=(const held_tasks&) = delete;
+    ~held_tasks() {
+        for (task_state* task : tasks_) task->drop();
+    }
+    [[nodiscard]] auto begin() const noexcept { return tasks_.begin(); }
+    [[nodiscard]] auto end() const noexcept { return tasks_.end(); }
+
+private:
+    std::vector<task_state*> tasks_;
+};
 
 void report_failure(failure_sink& sink, task_state& task) {
     if (!task.is_done() || task.outcome() != task_state::outcome_kind::error) return;
@@ -65,31 +83,26 @@ void runtime_core::close() {
 
 /// Cancels and awaits what is alive now; false if the deadline passed.
 bool runtime_core::stop_round(time_point deadline) {
-    std::vector<task_state*> live = registry_.snapshot();
     auto latch = std::make_shared<completion_latch>();
+    const held_tasks live{registry_.snapshot()};
     reason_ref why = make_reason("the runtime is closing", std::source_location::current());
     for (task_state* task : live) latch->watch(*task);
     for (task_state* task : live) {
         if (!task->hidden) request_cancel(*task, why);
     }
     bool in_time = latch->wait_until_open(deadline);
-    for (task_state* task : live) {
-        report_failure(*failures_, *task);
-        task->drop();
-    }
+    for (task_state* task : live) report_failure(*failures_, *task);
     return in_time;
 }
 
 void runtime_core::report_stuck() noexcept {
     try {
-        for (task_state* task : registry_.snapshot()) {
-            if (!task->hidden) {
-                failure what{failure::kind::stuck, task->name(), nullptr, {}};
-                what.message = what.task_name + " (" + task->location().function_name() +
-                               ") did not stop before the shutdown deadline and is left behind";
-                failures_->report(what);
-            }
-            task->drop();
+        for (task_state* task : held_tasks{registry_.snapshot()}) {
+            if (task->hidden) continue;
+            failure what{failure::kind::stuck, task->name(), nullptr, {}};
+            what.message = what.task_name + " (" + task->location().function_name() +
+                           ") did not stop before the shutdown deadline and is left behind";
+            failures_->report(what);
         }
     } catch (const std::bad_alloc&) {
         return;  // the process has no memory left to say more

@@ -99,6 +99,7 @@ public:
     void give(std::size_t index, free_node* batch) noexcept;
     void enter(thread_cache& cache) noexcept;
     void leave(thread_cache& cache) noexcept;
+    void keep_only(thread_cache& cache) noexcept;
     std::int64_t live() noexcept;
     void hold() { mutex_.lock(); }
     void release() { mutex_.unlock(); }
@@ -168,6 +169,18 @@ void frame_depot::leave(thread_cache& cache) noexcept {
     std::lock_guard guard{mutex_};
     (cache.previous == nullptr ? caches_ : cache.previous->next) = cache.next;
     if (cache.next != nullptr) cache.next->previous = cache.previous;
+}
+
+/// In the child of a fork, with the mutex held: the other threads are not there, and their caches
+/// lie on stacks that will be used again. What those lists held is lost, so it was never cut.
+void frame_depot::keep_only(thread_cache& cache) noexcept {
+    for (const thread_cache* each = caches_; each != nullptr; each = each->next) {
+        if (each == &cache) continue;
+        for (const thread_cache::list& list : each->lists) cut_ -= list.size();
+    }
+    const bool is_known = cache.limit != 0;
+    caches_ = is_known ? &cache : nullptr;
+    cache.previous = cache.next = nullptr;
 }
 
 std::int64_t frame_depot::live() noexcept {
@@ -280,5 +293,7 @@ std::int64_t live_blocks() noexcept { return depot().live(); }
 void hold_frame_pool() { depot().hold(); }
 
 void release_frame_pool() { depot().release(); }
+
+void forget_other_threads_pools() noexcept { depot().keep_only(cache); }
 
 }  // namespace weft::detail

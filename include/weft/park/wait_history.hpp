@@ -32,17 +32,22 @@ public:
         return lingers_ ? now + limit_ : now;
     }
 
-    /// One look around took from `before` to `now`. A long one means that somebody else had the
-    /// core: there are not enough for all, and a worker that looks around keeps others from theirs.
+    /// One look around took from `before` to `now` and found nothing. A long one means that
+    /// somebody else had the core: there are not enough for all, and a worker that looks around
+    /// keeps others from theirs.
     void note_look(time_point before, time_point now) noexcept {
         if (now - before > longest_look) suspended_until_ = now + suspension;
     }
 
     /// There is work again, found while looking around.
     void end_awake() noexcept { note(true); }
+    /// No more looking around; if there was any, it was in vain.
+    void end_looking() noexcept {
+        if (lingers_) note(false);
+    }
     /// There is work again, and the worker slept until it came.
     void end_asleep(time_point now) noexcept {
-        note(!lingers_ && now - began_ <= limit_ + wake_up);
+        if (!lingers_) note(now - began_ <= limit_ + wake_up);
     }
 
 private:

@@ -52,22 +52,9 @@
 #include "weft/base/check.hpp"
 #include "weft/model/environment.hpp"
 #include "weft/queue/deque_ring.hpp"
+#include "weft/queue/stolen.hpp"
 
 namespace weft::detail {
-
-enum class steal_outcome : std::uint8_t {
-    item,       ///< the item is the caller's
-    empty,      ///< there was nothing, or the owner took the last
-    lost_race,  ///< another claimed it first; more may be there
-};
-
-template <class T>
-struct stolen {
-    steal_outcome outcome = steal_outcome::empty;
-    T* item = nullptr;      ///< the oldest one taken
-    std::size_t moved = 0;  ///< steal_half: how many more were pushed onto the thief's deque
-    [[nodiscard]] explicit operator bool() const noexcept { return item != nullptr; }
-};
 
 template <class Env, class T>
 class work_deque {
@@ -213,12 +200,8 @@ inline bool work_deque<Env, T>::try_push(T* item) noexcept {
 
 template <class Env, class T>
 inline void work_deque<Env, T>::push(T* item) {
-    if (try_push(item)) [[likely]]
-        return;
     reserve(1);
-    const bool pushed = try_push(item);
-    WEFT_DCHECK(pushed, "a ring has no room that was made");
-    static_cast<void>(pushed);
+    static_cast<void>(try_push(item));
 }
 
 template <class Env, class T>

@@ -62,7 +62,8 @@ void begin_task(task_state& state, std::string_view name, runtime_port& runtime)
 }  // namespace detail
 
 /// Makes the coroutine a task of the current runtime: it is queued, and starts once the current
-/// task suspends or another worker takes it. With one worker, tasks start in the order of creation.
+/// task suspends or another worker takes it. With one worker, tasks start in the order of creation,
+/// unless memory runs out.
 /// Throws usage_error outside a task, runtime_closed during the last phase of shutdown, and
 /// std::bad_alloc; in each case the body never runs.
 template <class T>

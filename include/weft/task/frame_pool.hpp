@@ -40,5 +40,7 @@ inline void free_frame(void* block, std::size_t size,
 /// Around fork(), so that the child's copy of the pool is whole.
 void hold_frame_pool();
 void release_frame_pool();
+/// In the child, before the release.
+void forget_other_threads_pools() noexcept;
 
 }  // namespace weft::detail

@@ -27,6 +27,7 @@ public:
         if (lingered && length <= limit) {
             history_.end_awake();
         } else {
+            history_.end_looking();
             history_.end_asleep(now_);
         }
         return lingered;
@@ -60,7 +61,9 @@ TEST_CASE("a worker sleeps at once until its waits have been short", "[park]") {
 TEST_CASE("a wait that was slept through counts the wake-up too", "[park]") {
     waiter one;
     CHECK(lingered_in(one, 100, nanoseconds{40'000}) == 0);
-    CHECK(lingered_in(one, 20, nanoseconds{30'000}) == 6);  // looked around in vain each time
+    // Six count as short; then it looks around in vain until the first of them is forgotten.
+    CHECK(lingered_in(one, 17, nanoseconds{30'000}) == 11);
+    CHECK_FALSE(one.wait(nanoseconds{30'000}));
 }
 
 TEST_CASE("looking around in vain ends it within sixteen waits", "[park]") {

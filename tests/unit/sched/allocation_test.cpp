@@ -225,6 +225,22 @@ TEST_CASE("starting a runtime without memory") {
     CHECK(run(gives(3), {.workers = 3}) == 3);
 }
 
+TEST_CASE("closing without memory leaks nothing and can be tried again") {
+    on_workers(multi, [](unsigned workers) {
+        for (long n = 0; n < 40; ++n) {
+            runtime r{{.workers = workers}};
+            for (int i = 0; i < 4; ++i) r.spawn(coro_sleep(far));
+            countdown = n;
+            try {
+                r.close();
+            } catch (const std::bad_alloc&) {
+            }
+            countdown = -1;
+            r.close();
+        }
+    });
+}
+
 TEST_CASE("spawning without memory") {
     on_workers(multi, [](unsigned workers) {
         runtime r{{.workers = workers}};

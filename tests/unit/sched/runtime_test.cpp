@@ -9,12 +9,14 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <functional>
 #include <stdexcept>
 #include <system_error>
 #include <thread>
+#include <vector>
 
 #include "support/catch.hpp"
 #include "support/child_process.hpp"
@@ -27,6 +29,25 @@ using namespace weft::test;
 namespace {
 
 coro<int> returns(int value) { co_return value; }
+
+/// Tasks that spread over the workers, and make and free frames there.
+coro<int> takes_a_while() {
+    co_await yield();
+    const auto begin = std::chrono::steady_clock::now();
+    while (std::chrono::steady_clock::now() - begin < std::chrono::microseconds{100}) {
+    }
+    co_return 1;
+}
+coro<int> spreads(int count) {
+    std::vector<task<int>> all;
+    for (int i = 0; i < count; ++i) all.push_back(create_task(takes_a_while()));
+    int sum = 0;
+    for (task<int>& each : all) {
+        int value = co_await each;
+        sum += value;
+    }
+    co_return sum;
+}
 
 coro<std::string> thread_name() {
     char name[32] = {};
@@ -278,6 +299,27 @@ TEST_CASE("a forked child may start a runtime of its own") {
         in_fork_of_a_runtime([](runtime&) { return run(returns(7), {.workers = 2}); });
     CHECK(result.exit_code == 7);
     CHECK(result.output == "");
+}
+
+TEST_CASE("a forked child may start many runtimes where its parent had many threads") {
+    auto tries = GENERATE(1, 2, 3, 4);
+    CAPTURE(tries);
+    child_result result = in_child([] {
+        runtime parent{{.workers = 8}};
+        static_cast<void>(parent.block_on(spreads(400)));
+        const pid_t child = ::fork();
+        if (child == 0) {
+            int wrong = 0;
+            for (unsigned i = 0; i < 8; ++i) {
+                if (run(spreads(100), {.workers = 3 + i % 6}) != 100) ++wrong;
+            }
+            ::_exit(wrong);
+        }
+        int status = 0;
+        ::waitpid(child, &status, 0);
+        return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 6 : 5;
+    });
+    CHECK(result.exit_code == 6);
 }
 
 TEST_CASE("a task whose process is its own fork stops when it suspends") {
