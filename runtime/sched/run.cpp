@@ -129,7 +129,8 @@ void worker::enter(runnable& next, trace::run_source from) noexcept {
 bool worker::enter_if_next(runnable& wanted) noexcept {
     if ((tick_ + 1) % look_interval == 0) return false;
     if (alone_) {
-        if (ready_.size_hint() != 1 || !my_ready_.take_front_if(&wanted)) return false;
+        if (ready_.size_hint() != 1 || my_ready_.front_alone() != &wanted) return false;
+        static_cast<void>(my_ready_.take_front_alone());
     } else if (next_slot_.load(std::memory_order_relaxed) != nullptr ||  // S4: own worker's turn
                !my_ready_.take_front_if(&wanted)) {
         return false;

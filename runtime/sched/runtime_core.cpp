@@ -199,6 +199,11 @@ void runtime_core::delist(task_state& task) noexcept {
     registry_.remove(task, mine != nullptr ? mine->index() : registry_.nobody());
 }
 
+bool runtime_core::delist_if_unshared(task_state& task) noexcept {
+    worker* mine = own_worker();
+    return mine != nullptr && registry_.remove_if_unshared(task, mine->index());
+}
+
 std::uint64_t runtime_core::next_task_id() noexcept {
     static env::atomic<std::uint64_t> next{1};
     constexpr std::uint64_t block = 64;

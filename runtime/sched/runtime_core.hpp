@@ -47,6 +47,7 @@ public:
     void inject(runnable& ready) noexcept override;
     void enlist(task_state& task) override;
     void delist(task_state& task) noexcept override;
+    [[nodiscard]] bool delist_if_unshared(task_state& task) noexcept override;
     std::uint64_t next_task_id() noexcept override;
     std::shared_ptr<failure_sink> failures() noexcept override { return failures_; }
     std::vector<task_state*> live_tasks() override { return registry_.snapshot(); }

@@ -46,6 +46,15 @@ void task_registry::remove(task_state& task, std::size_t caller) noexcept {
     home.unlink(task);
 }
 
+bool task_registry::remove_if_unshared(task_state& task, std::size_t caller) noexcept {
+    if (task.registry_shard != caller) return false;
+    shard& home = shards_[caller];
+    owner_guard guard{home.mutex};
+    if (!task.is_unshared()) return false;
+    home.unlink(task);
+    return true;
+}
+
 namespace {
 
 void make_room(std::vector<task_state*>& found, std::size_t needed) {

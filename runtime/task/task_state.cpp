@@ -161,6 +161,23 @@ std::coroutine_handle<> task_state::leave() noexcept {
     return waiter == nullptr ? std::noop_coroutine() : waiter->go_on(here);
 }
 
+std::coroutine_handle<> task_state::finish_alone() noexcept {
+    if (lifecycle.has_requests() || (in_place && waiter_->is_asked_to_cancel())) return nullptr;
+    if (!runtime_->delist_if_unshared(*this)) return nullptr;
+    worker_port& here = *worker;
+    outcome_ = outcome_kind::value;
+    trace::task_finish(here.trace, trace::finish_result::value, runs, 0);
+    if (!in_place) {
+        here.current = nullptr;  // as in leave()
+        dispose_(*this);
+        return std::noop_coroutine();
+    }
+    lifecycle.finish_alone();
+    awaiters_.store(closed, std::memory_order_relaxed);  // T3: nobody else is there
+    references_.store(1, std::memory_order_relaxed);     // T1: the awaiter's
+    return waiter_->go_on(here);
+}
+
 void task_state::heed_waiter() noexcept {
     if (waiter_->is_asked_to_cancel()) weft::detail::detach(*this);
 }

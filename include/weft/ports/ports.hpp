@@ -111,6 +111,8 @@ public:
     virtual void enlist(task_state& task) = 0;
     /// The task is done: forgets it. The task may be freed right after.
     virtual void delist(task_state& task) noexcept = 0;
+    /// The same if nobody but one handle and the runtime can reach the task, nor can any more.
+    [[nodiscard]] virtual bool delist_if_unshared(task_state& task) noexcept = 0;
     [[nodiscard]] virtual std::uint64_t next_task_id() noexcept = 0;
     /// Whom to tell about exceptions that nobody receives.
     [[nodiscard]] virtual std::shared_ptr<failure_sink> failures() noexcept = 0;

@@ -72,6 +72,11 @@ public:
     /// Ends the life. With `plain_value` an undelivered request prevents that and false is
     /// returned: the body missed it, so the outcome must be a cancellation.
     [[nodiscard]] bool finish(bool plain_value) noexcept;
+    /// The same for a plain value while nobody else can reach this word, and without requests.
+    void finish_alone() noexcept {
+        const word w = word_.load(std::memory_order_relaxed);  // L4: nobody else is there
+        word_.store((w & ~state_mask) | done, std::memory_order_release);  // L4
+    }
     /// Ends a scope's own request made with `epoch`; returns the requests that remain counted.
     std::uint32_t withdraw(std::uint32_t epoch) noexcept;
 

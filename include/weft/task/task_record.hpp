@@ -82,6 +82,9 @@ std::coroutine_handle<> task_record<T>::finish(runnable& self,
     auto typed = std::coroutine_handle<coro_promise<T>>::from_address(frame.address());
     std::exception_ptr error = record.keep(typed.promise().result);
     typed.destroy();  // the body's arguments go before anybody learns that the task is done
+    if (!error && record.is_unshared()) {
+        if (std::coroutine_handle<> next = record.finish_alone()) return next;
+    }
     if (record.in_place) record.heed_waiter();
     if (error) {
         record.complete_error(std::move(error));

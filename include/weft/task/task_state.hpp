@@ -72,6 +72,13 @@ public:
     [[nodiscard]] std::source_location location() const noexcept { return location_; }
 
     [[nodiscard]] runtime_port& runtime() const noexcept { return *runtime_; }
+    /// Its worker, at the end of the body: whether only the runtime, and the awaiter in whose place
+    /// it ran, hold it. Under the lock of its list that stays so.
+    [[nodiscard]] bool is_unshared() const noexcept {
+        const std::uint32_t holders = in_place ? 2 : 1;
+        return references_.load(std::memory_order_acquire) == holders &&  // T1: others' last uses
+               awaiters_.load(std::memory_order_acquire) == 0;            // T2
+    }
     /// Gives up a task that was never registered: destroys the body, drops the runtime's reference.
     void discard() noexcept;
 
@@ -114,6 +121,10 @@ protected:
     /// Ends the lifecycle with a value that the caller has stored. False if an undelivered request
     /// turns it into a cancellation: the caller drops the value and calls complete_error.
     [[nodiscard]] bool complete_value() noexcept;
+    /// At the end of a body that gave a value: if the task is unshared nobody can look at it, ask
+    /// it to stop or wait for it, so it ends and leaves without a read-modify-write. Returns what
+    /// the worker runs next, or null.
+    [[nodiscard]] std::coroutine_handle<> finish_alone() noexcept;
     /// At the end of a body that ran in place: who asked to cancel the one that waits for it asked
     /// to cancel it, too.
     void heed_waiter() noexcept;
