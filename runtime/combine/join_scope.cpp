@@ -69,7 +69,7 @@ std::coroutine_handle<> join_scope::go_on(worker_port& here, join_scope* counted
 /// Home: turns to `next`, which may be null, and shares the join; the other children were taken, or
 /// wait their turn. If they have ended already, `next` waits and the parent goes on.
 std::coroutine_handle<> join_scope::leave(worker_port& here, fork_node* next) noexcept {
-    weft::detail::detach(*parent_);  // J4
+    detach(*parent_);  // J4
     std::coroutine_handle<> parent = share() ? wake_parent(here) : nullptr;
     if (parent && next != nullptr) here.fork(*next);
     return parent;
@@ -97,8 +97,7 @@ std::coroutine_handle<> join_scope::wake_parent(worker_port& here) noexcept {
 bool fork_node::start(worker_port& here) noexcept {
     here.current = this;
     if (!may_be_cancelled()) return true;
-    if (owner->lifecycle.has_requests())
-        weft::detail::detach(*this);  // hands them on, to this child too
+    if (owner->lifecycle.has_requests()) detach(*this);  // hands them on, to this child too
     if (!lifecycle.has_requests()) return true;
     join->child_failed(*this, std::make_exception_ptr(cancelled{reason.take()}));
     return false;
@@ -111,14 +110,18 @@ std::coroutine_handle<> fork_node::abandon(runnable& self) noexcept {
     return join_scope::child_done(*node.join, *node.worker);
 }
 
-/// Shares the join that waits for this child if its worker has kept that to itself: J4.
-runnable* fork_node::detach(runnable& self) noexcept {
-    join_scope& join = *static_cast<fork_node&>(self).join;
-    if (!join.count_.is_local(self.worker)) return nullptr;
-    const bool ended = join.share();
-    WEFT_DCHECK(!ended, "a join ended before a child of it did");
-    static_cast<void>(ended);
-    return join.parent_;
+/// Shares every join that this child's worker has kept to itself and that waits for it: J4.
+void fork_node::detach(runnable& self) noexcept {
+    worker_port& here = *self.worker;
+    runnable* child = &self;
+    while (child->ops->detach != nullptr) {
+        join_scope& join = *static_cast<fork_node*>(child)->join;
+        if (!join.count_.is_local(&here)) return;
+        const bool ended = join.share();
+        WEFT_DCHECK(!ended, "a join ended before a child of it did");
+        static_cast<void>(ended);
+        child = join.parent_;
+    }
 }
 
 }  // namespace weft::detail

@@ -101,8 +101,12 @@ void worker::run(runnable* next) noexcept {
         leave_search();
         call_watch();
     }
-    enter(*next, found_in_);
-    if (next->runs == 1 && next->lifecycle.has_requests()) [[unlikely]] {
+    next->worker = this;
+    current = next;
+    trace::task_run(trace, next->owner->id(), next->runs, found_in_, ready_.size_hint());
+    counts.resumptions.add(1);
+    bool first_step = next->runs++ == 0;
+    if (first_step && next->lifecycle.has_requests()) [[unlikely]] {
         if (std::coroutine_handle<> after = next->ops->abandon(*next)) after.resume();
     } else {
         next->resume_point.resume();
@@ -114,41 +118,6 @@ void worker::run(runnable* next) noexcept {
     }
     transfer_depth = 0;
     current = nullptr;
-}
-
-void worker::enter(runnable& next, trace::run_source from) noexcept {
-    next.worker = this;
-    current = &next;
-    trace::task_run(trace, next.owner->id(), next.runs, from, ready_.size_hint());
-    counts.resumptions.add(1);
-    ++next.runs;
-}
-
-// With one worker: only if it is the only one, for the awaiter would have gone to the back of the
-// queue. In every 61st turn the loop looks around, so an await must come back to it then.
-bool worker::enter_if_next(runnable& wanted) noexcept {
-    if ((tick_ + 1) % look_interval == 0) return false;
-    if (alone_) {
-        if (ready_.size_hint() != 1 || my_ready_.front_alone() != &wanted) return false;
-        static_cast<void>(my_ready_.take_front_alone());
-    } else if (next_slot_.load(std::memory_order_relaxed) != nullptr ||  // S4: own worker's turn
-               !my_ready_.take_front_if(&wanted)) {
-        return false;
-    }
-    ++tick_;
-    trace::task_suspend(trace, trace::suspend_reason::join);
-    enter(wanted, trace::run_source::local);
-    return true;
-}
-
-bool worker::enter_or_queue(runnable& waiter) noexcept {
-    if (alone_ && !ready_.is_empty()) {
-        submit_back(waiter);
-        return false;
-    }
-    trace::task_wake(trace, waiter.owner->id(), waiter.runs, trace::wake_via::handed_over, index_);
-    enter(waiter, trace::run_source::inline_call);
-    return true;
 }
 
 bool worker::renew_fork_budget() noexcept {

@@ -64,8 +64,6 @@ public:
     // worker_port
     void submit_woken(runnable& ready) noexcept override;
     void submit_back(runnable& ready) noexcept override;
-    [[nodiscard]] bool enter_if_next(runnable& wanted) noexcept override;
-    [[nodiscard]] bool enter_or_queue(runnable& waiter) noexcept override;
     void arm(timer_waiter& entry, time_point deadline) noexcept override;
     reactor_shard& reactor() noexcept override { return reactor_; }
 
@@ -100,7 +98,6 @@ private:
     [[nodiscard]] runnable* next_local() noexcept;
     [[nodiscard]] runnable* take_slot() noexcept;
     void run(runnable* next) noexcept;
-    void enter(runnable& next, trace::run_source from) noexcept;
     void look_around() noexcept;
     bool renew_fork_budget() noexcept override;
 

@@ -89,42 +89,16 @@ trace::suspend_reason task_join::wait_reason() const noexcept {
     return trace::suspend_reason::join;
 }
 
-std::coroutine_handle<> task_join::begin(runnable& self, std::coroutine_handle<> caller) noexcept {
+bool task_join::begin(runnable& self, std::coroutine_handle<> caller) noexcept {
     if (self.owner == target_) {
         awaits_itself_ = true;
-        return transfer(self, caller);
+        return false;
     }
     self_ = &self;
     self.resume_point = caller;
     self.operation = this;
-    worker_port& here = *self.worker;
-    if (here.enter_if_next(*target_)) return run_target();
-    const bool suspended = target_->add_completion(*this) && commit_suspend(self);
-    return suspended ? std::noop_coroutine() : transfer(self, caller);
-}
-
-// The target is this worker's next anyway: it runs in this await's place. If it ends without a
-// suspension nobody else has to know that somebody waited.
-std::coroutine_handle<> task_join::run_target() noexcept {
-    target_->run_in_place_of(*this);
-    if (target_->runs == 1 && target_->lifecycle.has_requests()) [[unlikely]]
-        return target_->ops->abandon(*target_);
-    return transfer(*target_, target_->resume_point);
-}
-
-// The target is active on this worker until it has published its own suspension, so until then
-// nobody can complete or unlink this await.
-runnable& task_join::publish() noexcept {
-    const bool added = target_->add_completion(*this);
-    const bool suspended = commit_fork(*self_);
-    WEFT_DCHECK(added && suspended, "an await ended before the task that ran in its place");
-    static_cast<void>(added && suspended);
-    return *self_;
-}
-
-std::coroutine_handle<> task_join::go_on(worker_port& here) noexcept {
-    if (!here.enter_or_queue(*self_)) return std::noop_coroutine();
-    return transfer(*self_, self_->resume_point);
+    if (!target_->add_completion(*this)) return false;
+    return commit_suspend(self);
 }
 
 void task_join::end() {

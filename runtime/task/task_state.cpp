@@ -7,7 +7,6 @@
 
 #include "task/task_extras.hpp"
 #include "weft/error.hpp"
-#include "weft/task/task.hpp"
 #include "weft/trace/events.hpp"
 
 namespace weft::detail {
@@ -149,43 +148,22 @@ void task_state::discard() noexcept {
     drop();
 }
 
-std::coroutine_handle<> task_state::leave() noexcept {
-    worker_port& here = *worker;
-    task_join* waiter = in_place ? waiter_ : nullptr;
+bool task_state::finish_unshared() noexcept {
+    if (lifecycle.has_requests() || !runtime_->delist_if_unshared(*this)) return false;
+    outcome_ = outcome_kind::value;
+    trace::task_finish(worker->trace, trace::finish_result::value, runs, 0);
+    worker->current = nullptr;  // as in leave()
+    dispose_(*this);
+    return true;
+}
+
+void task_state::leave() noexcept {
     // First: whoever awaited it must not find it among the live ones. The runtime cannot end before
     // this worker does.
     runtime_->delist(*this);
     tell_awaiters();
-    here.current = nullptr;  // a failure handler must not take a handle to what goes now
+    worker->current = nullptr;  // a failure handler must not take a handle to what goes now
     drop();
-    return waiter == nullptr ? std::noop_coroutine() : waiter->go_on(here);
-}
-
-std::coroutine_handle<> task_state::finish_alone() noexcept {
-    if (lifecycle.has_requests() || (in_place && waiter_->is_asked_to_cancel())) return nullptr;
-    if (!runtime_->delist_if_unshared(*this)) return nullptr;
-    worker_port& here = *worker;
-    outcome_ = outcome_kind::value;
-    trace::task_finish(here.trace, trace::finish_result::value, runs, 0);
-    if (!in_place) {
-        here.current = nullptr;  // as in leave()
-        dispose_(*this);
-        return std::noop_coroutine();
-    }
-    lifecycle.finish_alone();
-    awaiters_.store(closed, std::memory_order_relaxed);  // T3: nobody else is there
-    references_.store(1, std::memory_order_relaxed);     // T1: the awaiter's
-    return waiter_->go_on(here);
-}
-
-void task_state::heed_waiter() noexcept {
-    if (waiter_->is_asked_to_cancel()) weft::detail::detach(*this);
-}
-
-runnable* task_state::detach(runnable& self) noexcept {
-    auto& task = static_cast<task_state&>(self);
-    task.in_place = false;
-    return &task.waiter_->publish();
 }
 
 void task_state::mark_observed() noexcept {

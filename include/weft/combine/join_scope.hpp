@@ -49,7 +49,7 @@ struct fork_node : runnable {
     template <class T>
     static std::coroutine_handle<> finish(runnable& self, std::coroutine_handle<> frame) noexcept;
     static std::coroutine_handle<> abandon(runnable& self) noexcept;
-    static runnable* detach(runnable& self) noexcept;
+    static void detach(runnable& self) noexcept;
     template <class T>
     static constexpr runnable_ops kind{&finish<T>, &abandon, &detach};
 };
@@ -149,7 +149,6 @@ inline std::coroutine_handle<> join_scope::child_done(join_scope& ended,
 template <class T>
 fork_node::fork_node(join_scope& scope, runnable& parent, coro<T>& child) noexcept
     : runnable(kind<T>, parent.worker, parent.owner), join(&scope) {
-    in_place = true;
     runs = 1;  // what its home will have made of it; a thief starts from 0
     WEFT_CHECK(child.valid(), "when_all was given a coro that was awaited or moved from");
     coro_access::promise(child).enter(*this, nullptr);

@@ -64,11 +64,6 @@ public:
         --fork_budget_;
         return my_forks_.pop();
     }
-    /// Takes `wanted` off its queue if it is what this worker would run next anyway, and enters it:
-    /// the caller then resumes it at once. False: somebody else's turn comes first.
-    [[nodiscard]] virtual bool enter_if_next(runnable& wanted) noexcept = 0;
-    /// `waiter` goes on after what ran in its place. True: entered, as above. False: queued.
-    [[nodiscard]] virtual bool enter_or_queue(runnable& waiter) noexcept = 0;
     /// Arms `entry` for `deadline` on this worker's wheel.
     virtual void arm(timer_waiter& entry, time_point deadline) noexcept = 0;
     /// The reactor shard with which this worker registers descriptors.
@@ -111,7 +106,7 @@ public:
     virtual void enlist(task_state& task) = 0;
     /// The task is done: forgets it. The task may be freed right after.
     virtual void delist(task_state& task) noexcept = 0;
-    /// The same if nobody but one handle and the runtime can reach the task, nor can any more.
+    /// The same if only the runtime holds the task, so that nobody can reach it any more.
     [[nodiscard]] virtual bool delist_if_unshared(task_state& task) noexcept = 0;
     [[nodiscard]] virtual std::uint64_t next_task_id() noexcept = 0;
     /// Whom to tell about exceptions that nobody receives.

@@ -85,8 +85,6 @@ private:
     T* pop() noexcept;
     T* pop_last(index last, index top) noexcept;
     T* take_front() noexcept;
-    bool take_front_if(T* wanted) noexcept;
-    T* front_alone() const noexcept;
     T* take_front_alone() noexcept;
     void reserve(std::size_t more);
     stolen<T> steal() noexcept;
@@ -123,11 +121,7 @@ public:
     [[nodiscard]] T* pop() noexcept { return deque_->pop(); }
     /// The oldest item or nullptr; costs a CAS. On lifo and fifo deques alike.
     [[nodiscard]] T* take_front() noexcept { return deque_->take_front(); }
-    /// Takes the oldest item if it is `wanted`. True: it is the caller's.
-    [[nodiscard]] bool take_front_if(T* wanted) noexcept { return deque_->take_front_if(wanted); }
-    /// Where no thief exists: the oldest of at least one item.
-    [[nodiscard]] T* front_alone() const noexcept { return deque_->front_alone(); }
-    /// take_front() where no thief exists: plain reads and writes.
+    /// The same where no thief exists: plain reads and writes.
     [[nodiscard]] T* take_front_alone() noexcept { return deque_->take_front_alone(); }
     [[nodiscard]] bool is_empty() const noexcept { return deque_->is_empty(); }
 
@@ -251,21 +245,6 @@ inline T* work_deque<Env, T>::take_front() noexcept {
     }
     top_known_ = bottom;
     return nullptr;
-}
-
-template <class Env, class T>
-inline bool work_deque<Env, T>::take_front_if(T* wanted) noexcept {
-    const index bottom = bottom_.load(std::memory_order_relaxed);  // the owner's own store
-    index top = top_.load(std::memory_order_relaxed);  // the owner wrote the slots itself
-    if (top >= bottom || newest_->get(top) != wanted) return false;
-    return top_.compare_exchange_strong(top, top + 1,
-                                        std::memory_order_relaxed,   // I2: as in pop_last
-                                        std::memory_order_relaxed);  // lost: a thief has it
-}
-
-template <class Env, class T>
-inline T* work_deque<Env, T>::front_alone() const noexcept {
-    return static_cast<T*>(newest_->get(top_.load(std::memory_order_relaxed)));  // its own store
 }
 
 template <class Env, class T>

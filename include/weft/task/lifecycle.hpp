@@ -54,7 +54,7 @@ public:
         std::uint32_t epoch;  // delivery epoch at the request; see withdraw
     };
 
-    // Of the owner; the waker and canceller; anybody.
+    // Owner.
     /// Publishes that the body waits. `woken`: the operation is complete, go on without suspending.
     /// `cancel_pending` (only when `heed_cancel`): still active; deal with the request first.
     [[nodiscard]] suspension try_suspend(bool heed_cancel = true) noexcept;
@@ -72,19 +72,19 @@ public:
     /// Ends the life. With `plain_value` an undelivered request prevents that and false is
     /// returned: the body missed it, so the outcome must be a cancellation.
     [[nodiscard]] bool finish(bool plain_value) noexcept;
-    /// The same for a plain value, without requests, while nobody else can reach this word.
-    void finish_alone() noexcept {
-        word_.store(word_.load(std::memory_order_relaxed) | done,  // L4: active is 0
-                    std::memory_order_release);                    // L4
-    }
     /// Ends a scope's own request made with `epoch`; returns the requests that remain counted.
     std::uint32_t withdraw(std::uint32_t epoch) noexcept;
 
+    // Waker.
     [[nodiscard]] wake_duty wake() noexcept;
+
+    // Canceller.
     [[nodiscard]] ticket request() noexcept;
-    /// After handle_operation: what became of the operation. handle_again: another request came.
+    /// After `handle_operation`: what became of the operation. `handle_again`: another request
+    /// came.
     [[nodiscard]] release_duty release(cancel_outcome outcome) noexcept;
 
+    // Any thread.
     [[nodiscard]] bool is_done() const noexcept {
         return (word_.load(std::memory_order_acquire) & state_mask) == done;  // L4
     }

@@ -82,10 +82,9 @@ struct runnable_ops {
     /// Cancelled before its first step: ends it without running the body. Null: nothing to run
     /// next.
     std::coroutine_handle<> (*abandon)(runnable&) noexcept;
-    /// Of one that runs in place of another: its worker is about to go on with something else
-    /// although it has not ended. Publishes the other's suspension, if that is the worker's own
-    /// secret, and returns the other, to be detached in turn.
-    runnable* (*detach)(runnable&) noexcept;
+    /// Its worker is about to go on with something else although it has not ended. Null: nothing
+    /// depends on that.
+    void (*detach)(runnable&) noexcept = nullptr;
 };
 
 struct runnable {
@@ -102,20 +101,18 @@ struct runnable {
     worker_port* worker;     // the worker that runs it, or ran it last
     task_state* owner;       // the task that it belongs to
     std::uint32_t runs = 0;  // resumptions by a worker's loop; 0: the body has not begun
-    bool in_place = false;   // of one that waits for it, perhaps unknown to others; its worker's
     runnable* next_spilled;  // the spill list's, set there
 };
 
 /// To be called by an awaiter before it gives up the worker without commit_suspend.
 inline void detach(runnable& self) noexcept {
-    runnable* inner = &self;
-    while (inner != nullptr && inner->in_place) inner = inner->ops->detach(*inner);
+    if (self.ops->detach != nullptr) self.ops->detach(self);
 }
 
 /// Second phase of a suspension. True: suspended, touch nothing. False: go on at once.
 [[nodiscard]] bool commit_suspend(runnable& self) noexcept;
 
-/// The same for a runnable in whose place others ran until now: no trace event, no detach.
+/// The same for a parent whose children ran on in its place until now: no trace event, no detach.
 [[nodiscard]] bool commit_fork(runnable& self) noexcept;
 
 /// Completes the suspension of `self`: called exactly once by whoever completed its operation, on

@@ -144,25 +144,13 @@ public:
     life::cancel_outcome unlink() noexcept override;
     [[nodiscard]] trace::suspend_reason wait_reason() const noexcept override;
 
-    /// The target ran in place of this await and suspends: the await waits from now on like any
-    /// other. Returns the runnable that waits.
-    runnable& publish() noexcept;
-    [[nodiscard]] bool is_asked_to_cancel() const noexcept {
-        return self_->lifecycle.has_requests();
-    }
-    /// The target ran in place of this await and has ended: what its worker, `here`, runs next.
-    [[nodiscard]] std::coroutine_handle<> go_on(worker_port& here) noexcept;
-
 protected:
-    /// What the worker runs next.
-    [[nodiscard]] std::coroutine_handle<> begin(runnable& self,
-                                                std::coroutine_handle<> caller) noexcept;
+    [[nodiscard]] bool begin(runnable& self, std::coroutine_handle<> caller) noexcept;
     /// At the resumption: throws what the await must throw.
     void end();
     [[nodiscard]] task_state& target() const noexcept { return *target_; }
 
 private:
-    [[nodiscard]] std::coroutine_handle<> run_target() noexcept;
     static void on_done(completion_node& node) noexcept;
     task_state* target_;
     runnable* self_ = nullptr;
@@ -176,7 +164,7 @@ public:
     explicit task_awaiter(task_state* adopted) noexcept : task_join(adopted) {}
     bool await_ready() const noexcept { return target().is_done(); }
     template <weft_promise Promise>
-    std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> caller) noexcept {
+    bool await_suspend(std::coroutine_handle<Promise> caller) noexcept {
         return begin(caller.promise().current(), caller);
     }
     std::conditional_t<Move, T, std::add_lvalue_reference_t<T>> await_resume() {

@@ -58,7 +58,7 @@ private:
     /// Moves the value in; returns the error if that, or the body, threw.
     std::exception_ptr keep(result_slot<T>& result) noexcept;
 
-    static constexpr runnable_ops ops_{&finish, &abandon, &detach};
+    static constexpr runnable_ops ops_{&finish, &abandon};
     [[no_unique_address]] value_storage<T> value_;
 };
 
@@ -82,17 +82,15 @@ std::coroutine_handle<> task_record<T>::finish(runnable& self,
     auto typed = std::coroutine_handle<coro_promise<T>>::from_address(frame.address());
     std::exception_ptr error = record.keep(typed.promise().result);
     typed.destroy();  // the body's arguments go before anybody learns that the task is done
-    if (!error && record.is_unshared()) {
-        if (std::coroutine_handle<> next = record.finish_alone()) return next;
-    }
-    if (record.in_place) record.heed_waiter();
+    if (!error && record.is_unshared() && record.finish_unshared()) return std::noop_coroutine();
     if (error) {
         record.complete_error(std::move(error));
     } else if (!record.complete_value()) {
         record.value_.destroy();
         record.complete_error(record.cancellation());
     }
-    return record.leave();
+    record.leave();
+    return std::noop_coroutine();
 }
 
 template <class T>
@@ -100,7 +98,8 @@ std::coroutine_handle<> task_record<T>::abandon(runnable& self) noexcept {
     auto& record = static_cast<task_record&>(self);
     self.resume_point.destroy();
     record.complete_error(record.cancellation());
-    return record.leave();
+    record.leave();
+    return nullptr;
 }
 
 template <class T>

@@ -36,7 +36,6 @@ namespace weft::detail {
 
 struct task_extras;
 class failure_sink;
-class task_join;
 
 /// Somebody to tell when a task is done. Lives in the teller's frame or on the heap.
 struct completion_node {
@@ -72,12 +71,11 @@ public:
     [[nodiscard]] std::source_location location() const noexcept { return location_; }
 
     [[nodiscard]] runtime_port& runtime() const noexcept { return *runtime_; }
-    /// Its worker, at the end of the body: whether only the runtime, and the awaiter in whose place
-    /// it ran, hold it. Under the lock of its list that stays so.
+    /// Its worker, at the end of the body: whether only the runtime holds it. Under the lock of its
+    /// list, where all_tasks() makes handles, that stays so.
     [[nodiscard]] bool is_unshared() const noexcept {
-        const std::uint32_t holders = in_place ? 2 : 1;
-        return references_.load(std::memory_order_acquire) == holders &&  // T1: others' last uses
-               awaiters_.load(std::memory_order_acquire) == 0;            // T2
+        return references_.load(std::memory_order_acquire) == 1 &&  // T1: the others' last uses
+               awaiters_.load(std::memory_order_acquire) == 0;      // T2
     }
     /// Gives up a task that was never registered: destroys the body, drops the runtime's reference.
     void discard() noexcept;
@@ -93,13 +91,6 @@ public:
     [[nodiscard]] task_extras& extras();  // throws std::bad_alloc on first use
     [[nodiscard]] task_extras* extras_if_any() const noexcept {
         return extras_.load(std::memory_order_acquire);  // T2: the extras' construction
-    }
-
-    /// Its body is about to be resumed in the place of `waiter`, whose suspension is not published.
-    /// Until the body suspends nobody else can learn of that; then detach() publishes it.
-    void run_in_place_of(task_join& waiter) noexcept {
-        in_place = true;
-        waiter_ = &waiter;
     }
 
     // all_tasks(): links in the shard that the creating worker owns; guarded by that shard's lock.
@@ -121,20 +112,15 @@ protected:
     /// Ends the lifecycle with a value that the caller has stored. False if an undelivered request
     /// turns it into a cancellation: the caller drops the value and calls complete_error.
     [[nodiscard]] bool complete_value() noexcept;
-    /// At the end of a body that gave a value: if the task is unshared nobody can look at it, ask
-    /// it to stop or wait for it, so it ends and leaves without a read-modify-write. Returns what
-    /// the worker runs next, or null.
-    [[nodiscard]] std::coroutine_handle<> finish_alone() noexcept;
-    /// At the end of a body that ran in place: who asked to cancel the one that waits for it asked
-    /// to cancel it, too.
-    void heed_waiter() noexcept;
     void complete_error(std::exception_ptr error) noexcept;
+    /// At the end of a body that gave a value: if only the runtime holds the task, nobody can look
+    /// at it, ask it to stop or wait for it, nor come to. So it ends without a read-modify-write.
+    /// True: it is gone.
+    [[nodiscard]] bool finish_unshared() noexcept;
     /// The error of a task that ends cancelled without an exception of its own.
     [[nodiscard]] std::exception_ptr cancellation() noexcept;
     /// Leaves the runtime, tells the awaiters, drops the runtime's reference: last use of `this`.
-    /// Returns what the worker runs next.
-    [[nodiscard]] std::coroutine_handle<> leave() noexcept;
-    static runnable* detach(runnable& self) noexcept;
+    void leave() noexcept;
 
 private:
     void tell_awaiters() noexcept;
@@ -146,7 +132,6 @@ private:
     std::source_location location_;
     void (*dispose_)(task_state&) noexcept;
     runtime_port* runtime_;
-    task_join* waiter_;  // while in_place
     std::uint64_t id_;
     real_environment::atomic<std::uint32_t> references_{2};  // the handle and the runtime
     real_environment::atomic<bool> observed_{false};

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the weft authors
 
-// An await whose task is the worker's next anyway runs it in its own place. Nobody can tell: order,
-// cancellation, limits and failures are those of an await that waits.
+// Awaits of tasks that were just made: order, cancellation, limits and failures, nested to any
+// depth.
 
 #include <chrono>
 #include <stdexcept>
@@ -32,7 +32,7 @@ coro<> awaits_one_of_two(event_log& log) {
     co_await second;
 }
 
-/// Starts another task while it runs in place of its awaiter.
+/// Starts another task while its awaiter waits.
 coro<> starts_another(event_log& log, std::vector<task<>>& started) {
     started.push_back(create_task(notes(log, "started")));
     log.add("starter");
@@ -96,6 +96,42 @@ coro<int> forks_and_awaits(int depth) {
     co_return left + right;
 }
 
+coro<bool> notes_that_it_ran(bool& ran) {
+    ran = true;
+    co_return true;
+}
+
+/// A request that is pending when a task awaits reaches the awaited one before it begins.
+coro<std::string> awaits_after_its_own_cancellation() {
+    bool ran = false;
+    task<> outer = create_task({}, [&ran]() -> coro<> {
+        current_task().cancel();
+        co_await create_task(notes_that_it_ran(ran));
+    });
+    while (!outer.done()) co_await yield();
+    co_return std::string(ran ? "ran " : "never ran ") + outcome_of(outer);
+}
+
+/// top awaits mid awaits an inner task that cancels top and returns.
+coro<std::string> cancels_the_outermost() {
+    std::string seen;
+    task<int> inner;
+    task<int> mid;
+    task<int> top = create_task({}, [&]() -> coro<int> {
+        any_task self = current_task();
+        mid = create_task({}, [&seen, &inner, self]() -> coro<int> {
+            inner = create_task(cancels(self, 0));
+            int value = co_await inner;
+            seen += "mid went on ";
+            co_return value;
+        });
+        int value = co_await mid;
+        co_return value;
+    });
+    while (!top.done()) co_await yield();
+    co_return seen + outcome_of(inner) + " " + outcome_of(mid) + " " + outcome_of(top);
+}
+
 coro<std::string> ends_at_a_limit() {
     try {
         co_await with_timeout(5ms, nests(50, sleeps_long));
@@ -115,7 +151,7 @@ coro<bool> all_are_cancelled(int depth) {
 
 }  // namespace
 
-TEST_CASE("with one worker an awaiter goes on after what was queued before", "[in_place]") {
+TEST_CASE("with one worker an awaiter goes on after what was queued before", "[await]") {
     event_log log;
     run(awaits_one_of_two(log), {.workers = 1});
     CHECK(log.lines() == std::vector<std::string>{"first", "second", "awaiter"});
@@ -124,7 +160,7 @@ TEST_CASE("with one worker an awaiter goes on after what was queued before", "[i
     CHECK(other.lines() == std::vector<std::string>{"starter", "started", "awaiter"});
 }
 
-TEST_CASE("a task that cancels its awaiter is cancelled with it", "[in_place]") {
+TEST_CASE("a task that cancels its awaiter is cancelled with it", "[await]") {
     on_workers(multi, [](unsigned workers) {
         for (int yields : {0, 1, 2}) {
             INFO(yields << " yields");
@@ -134,7 +170,16 @@ TEST_CASE("a task that cancels its awaiter is cancelled with it", "[in_place]") 
     });
 }
 
-TEST_CASE("tasks run in place of each other to any depth", "[in_place]") {
+TEST_CASE("a request reaches a task before it begins, and the innermost first", "[await]") {
+    on_workers(multi, [](unsigned workers) {
+        CHECK(run(awaits_after_its_own_cancellation(), {.workers = workers}) ==
+              "never ran cancelled");
+        CHECK(run(cancels_the_outermost(), {.workers = workers}) ==
+              "cancelled cancelled cancelled");
+    });
+}
+
+TEST_CASE("tasks await tasks to any depth", "[await]") {
     on_workers(multi, [](unsigned workers) {
         constexpr int depth = 20'000;
         CHECK(run(nests(depth, gives_one), {.workers = workers}) == depth + 1);
@@ -144,13 +189,13 @@ TEST_CASE("tasks run in place of each other to any depth", "[in_place]") {
     });
 }
 
-TEST_CASE("a limit reaches what runs in place", "[in_place]") {
+TEST_CASE("a limit reaches the innermost of nested tasks", "[await]") {
     on_workers(multi, [](unsigned workers) {
         CHECK(run(ends_at_a_limit(), {.workers = workers}) == "timeout");
     });
 }
 
-TEST_CASE("forked children await tasks that fork", "[in_place]") {
+TEST_CASE("forked children await tasks that fork", "[await]") {
     on_workers(multi, [](unsigned workers) {
         CHECK(run(forks_and_awaits(6), {.workers = workers}) == 64 + 2 * 63);
     });

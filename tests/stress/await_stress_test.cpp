@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the weft authors
 
-// Tasks that run in place of their awaiters, nested, mixed with joins and limits, and cancelled
-// from outside at any moment: each ends once, as what it should, and none is left.
+// Tasks that await tasks, nested, mixed with joins and limits, and cancelled from outside at any
+// moment: each ends once, as what it should, and none is left.
 
 #include <atomic>
 #include <chrono>
@@ -91,7 +91,7 @@ coro<> rest_of_it() {
 
 }  // namespace
 
-TEST_CASE("stress: what runs in place is cancelled from outside", "[stress][in_place]") {
+TEST_CASE("stress: nested awaits are cancelled from outside", "[stress][await]") {
     on_workers(multi, [](unsigned workers) {
         tally all;
         runtime r{{.workers = workers}};
