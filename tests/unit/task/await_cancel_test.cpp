@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+// What a task sees when a task further in, which has not suspended, asks to cancel one further out:
+// with one worker the answers are asyncio's (R3, R7, R9, R13). Whoever shortens the way from an
+// await to its task, or back, must keep them.
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "support/catch.hpp"
+#include "support/runtime_case.hpp"
+#include "support/runtime_checklist.hpp"
+
+using namespace weft;
+using namespace weft::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// What happened, and whom to cancel.
+struct scene {
+    std::string log;
+    any_task target;
+    std::vector<task<>> kept;
+
+    void note(const std::string& what) { log += (log.empty() ? "" : " ") + what; }
+};
+
+coro<> does_nothing() { co_return; }
+
+coro<> notes(scene& here, std::string what) {
+    here.note(what);
+    co_return;
+}
+
+coro<> cancels_the_target(scene& here) {
+    here.target.cancel();
+    co_return;
+}
+
+/// Awaits `inner`, says how that ended, and passes a cancellation on.
+coro<> awaits(scene& here, std::string name, coro<> inner) {
+    task<> child = create_task(std::move(inner));
+    here.kept.push_back(child);
+    try {
+        co_await child;
+        here.note(name + "-went-on");
+    } catch (const cancelled&) {
+        here.note(name + "-cancelled");
+        throw;
+    }
+}
+
+coro<> awaits_silently(coro<> inner) { co_await create_task(std::move(inner)); }
+
+coro<> forks(coro<> inner) { co_await when_all(does_nothing(), std::move(inner)); }
+
+/// Makes `outermost` the target and waits for its end.
+coro<> plays(scene& here, coro<> outermost) {
+    task<> whole = create_task(std::move(outermost));
+    here.target = whole;
+    try {
+        co_await whole;
+        here.note("done");
+    } catch (const cancelled&) {
+        here.note("cancelled");
+    }
+    here.target = {};
+    here.kept.clear();
+}
+
+coro<> starts_a_canceller(scene& here) {
+    here.kept.push_back(create_task(cancels_the_target(here)));
+    co_return;
+}
+
+coro<> asks(scene& here, int requests, int withdrawn) {
+    for (int i = 0; i < requests; ++i) here.target.cancel();
+    for (int i = 0; i < withdrawn; ++i) here.target.uncancel();
+    here.note(std::to_string(current_task().cancelling()));
+    co_return;
+}
+
+coro<> calls_back(scene& here) {
+    current_task().add_done_callback([&here](any_task) { here.note("callback"); });
+    co_return;
+}
+
+coro<> awaits_a_caller_back(scene& here) {
+    co_await create_task(calls_back(here));
+    here.note("awaiter");
+    co_await yield();
+    co_await yield();
+}
+
+coro<> has_no_time(scene& here) {
+    try {
+        co_await with_timeout(0s, awaits_silently(notes(here, "body")));
+    } catch (const timeout_error&) {
+        here.note("timeout");
+    }
+}
+
+}  // namespace
+
+TEST_CASE("a request from the innermost task reaches it first, then who awaits it", "[await]") {
+    scene here;
+    run(plays(here, awaits_silently(awaits(here, "mid", cancels_the_target(here)))),
+        {.workers = 1});
+    CHECK(here.log == "mid-cancelled cancelled");
+    scene forked;
+    run(plays(forked, forks(awaits(forked, "fork", cancels_the_target(forked)))), {.workers = 1});
+    CHECK(forked.log == "fork-cancelled cancelled");
+}
+
+TEST_CASE("a request comes before the awaiter goes on", "[await]") {
+    scene here;
+    run(plays(here, awaits_silently(awaits(here, "mid", starts_a_canceller(here)))),
+        {.workers = 1});
+    CHECK(here.log == "mid-cancelled cancelled");
+    scene forked;
+    run(plays(forked, forks(awaits(forked, "fork", starts_a_canceller(forked)))), {.workers = 1});
+    CHECK(forked.log == "fork-cancelled cancelled");
+}
+
+TEST_CASE("requests to the awaiter are the awaited task's at once", "[await]") {
+    scene twice;
+    run(plays(twice, awaits(twice, "outer", asks(twice, 2, 0))), {.workers = 1});
+    CHECK(twice.log == "2 outer-cancelled cancelled");
+    scene withdrawn;
+    run(plays(withdrawn, awaits(withdrawn, "outer", asks(withdrawn, 1, 1))), {.workers = 1});
+    CHECK(withdrawn.log == "1 outer-cancelled cancelled");
+}
+
+TEST_CASE("who awaits goes on before a callback that was added later", "[await]") {
+    scene here;
+    run(awaits_a_caller_back(here), {.workers = 1});
+    CHECK(here.log == "awaiter callback");
+}
+
+TEST_CASE("a limit of zero ends an await before its task begins", "[await]") {
+    scene here;
+    run(has_no_time(here), {.workers = 1});
+    CHECK(here.log == "timeout");
+}
