@@ -67,7 +67,7 @@ bool gather_core::resolve(task_state* because) noexcept {
 gather_operation::gather_operation(gather_core::mode how, std::vector<any_task> children)
     : core_(new gather_core(how, std::move(children))) {}
 
-runnable* gather_operation::next_to_cancel() noexcept {
+runnable* gather_operation::next_to_cancel(const reason_ref& /*why*/) noexcept {
     if (next_asked_ < size()) return &child(next_asked_++);
     next_asked_ = 0;
     return nullptr;

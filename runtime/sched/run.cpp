@@ -12,6 +12,7 @@
 
 #include "sched/runtime_core.hpp"
 #include "sched/worker.hpp"
+#include "weft/task/join_scope.hpp"
 #include "weft/task/task_state.hpp"
 #include "weft/trace/events.hpp"
 
@@ -80,10 +81,7 @@ runnable* worker::next_local() noexcept {
     }
     slot_streak_ = 0;
     found_in_ = trace::run_source::inline_call;
-    if (runnable* next = my_forks_.pop()) {
-        next->runs = 0;  // a child that has not begun
-        return next;
-    }
+    if (promise_base* child = my_forks_.pop()) return &make_runnable(*child, *this);
     found_in_ = trace::run_source::local;
     if (alone_) return my_ready_.take_front_alone();
     if (runnable* next = my_ready_.take_front()) return next;

@@ -10,6 +10,7 @@
 
 #include "sched/runtime_core.hpp"
 #include "sched/worker.hpp"
+#include "weft/task/join_scope.hpp"
 #include "weft/task/task_state.hpp"
 #include "weft/trace/events.hpp"
 
@@ -97,8 +98,7 @@ runnable* worker::steal_from(worker& victim, bool last_pass) noexcept {
         found = half.item;
         got = 1 + half.moved;
     } else if (auto fork = victim.forks_.thief().steal()) {
-        found = fork.item;
-        found->runs = 0;
+        found = &make_runnable(*fork.item, *this);
         got = 1;
     } else if (last_pass) {
         found = victim.take_slot();

@@ -8,6 +8,7 @@
 
 #include "sched/runtime_core.hpp"
 #include "sched/worker.hpp"
+#include "weft/task/join_scope.hpp"
 #include "weft/task/task_state.hpp"
 #include "weft/trace/events.hpp"
 
@@ -18,7 +19,7 @@ void worker::submit_woken(runnable& ready) noexcept {
     trace::task_wake(trace, ready.owner->id(), ready.runs, trace::wake_via::next_slot, index_);
     runnable* before = next_slot_.exchange(&ready, std::memory_order_acq_rel);  // S4
     if (before != nullptr) queue(*before);
-    if (before != nullptr || !ready_.is_empty()) call_peer();
+    if (before != nullptr || !ready_.is_empty()) core_.notify_one();
 }
 
 void worker::submit_back(runnable& ready) noexcept {
@@ -30,10 +31,13 @@ void worker::submit_back(runnable& ready) noexcept {
 /// The first ready runnable is this worker's own next one: peers are called from the second on, so
 /// that a task which starts another and awaits it is not torn to a second core.
 void worker::offer_work() noexcept {
-    if (!alone_ && ready_.size_hint() > 1) call_peer();
+    if (!alone_ && ready_.size_hint() > 1) core_.notify_one();
 }
 
-void worker::call_peer() noexcept { core_.notify_one(); }
+std::coroutine_handle<> worker::call_peer(std::coroutine_handle<> next) noexcept {
+    core_.notify_one();
+    return next;
+}
 
 void worker::queue_into_wider(runnable& ready) noexcept {
     try {
@@ -43,12 +47,11 @@ void worker::queue_into_wider(runnable& ready) noexcept {
     }
 }
 
-void worker::fork_into_wider(runnable& child) noexcept {
+void worker::fork_into_wider(promise_base& child) noexcept {
     try {
         my_forks_.push(&child);
     } catch (const std::bad_alloc&) {
-        child.runs = 0;  // whoever takes it begins it
-        core_.spilled.push(child);
+        core_.spilled.push(make_runnable(child, *this));
     }
 }
 

@@ -134,8 +134,8 @@ private:
     }
     void queue_into_wider(runnable& ready) noexcept;
     void offer_work() noexcept;
-    void call_peer() noexcept override;
-    void fork_into_wider(runnable& child) noexcept override;
+    std::coroutine_handle<> call_peer(std::coroutine_handle<> next) noexcept override;
+    void fork_into_wider(promise_base& child) noexcept override;
 
     runtime_core& core_;
     const unsigned index_;

@@ -30,9 +30,7 @@ namespace weft::detail {
 
 namespace {
 
-constexpr std::size_t granule = 16;
-constexpr std::size_t largest = 4096;  // ten children of a when_all in one frame need 1.5 KiB
-constexpr std::size_t classes = largest / granule;
+constexpr std::size_t classes = largest_pooled_frame / frame_granule;
 constexpr std::size_t chunk_bytes = std::size_t{64} << 10;
 constexpr std::uint32_t batch_blocks = 32;
 
@@ -53,10 +51,9 @@ struct free_node {
     free_node* next_batch;  // only in the first node of a batch in the depot
 };
 
-constexpr std::size_t class_of(std::size_t size) { return (size + granule - 1) / granule - 1; }
-constexpr std::size_t bytes_of(std::size_t index) { return (index + 1) * granule; }
+constexpr std::size_t bytes_of(std::size_t index) { return (index + 1) * frame_granule; }
 constexpr std::align_val_t alignment_of(std::size_t size) {
-    return std::align_val_t{size % 64 == 0 ? 64u : granule};
+    return std::align_val_t{size % 64 == 0 ? 64u : frame_granule};
 }
 
 struct batch {
@@ -221,14 +218,9 @@ bool is_known(const thread_cache& mine) {
     return !mine.ended;
 }
 
-[[gnu::noinline]] void* allocate_slowly(thread_cache& mine, std::size_t size) {
-    if (!pooling || size > largest) {
-        void* block = ::operator new(size, alignment_of(size));
-        depot().count_unpooled(1);
-        return block;
-    }
+[[gnu::noinline]] void* allocate_slowly(thread_cache& mine, std::size_t index) {
+    if (!pooling) return allocate_unpooled(bytes_of(index));
     const bool known = is_known(mine);
-    const std::size_t index = class_of(size);
     const batch fresh = depot().take(index);
     const batch rest{fresh.first->next, fresh.count - 1};
     if (known)
@@ -247,13 +239,8 @@ void give_batch(thread_cache::list& list, std::size_t index) noexcept {
     list.become(rest);
 }
 
-[[gnu::noinline]] void free_slowly(thread_cache& mine, void* block, std::size_t size) noexcept {
-    if (!pooling || size > largest) {
-        ::operator delete(block, size, alignment_of(size));
-        depot().count_unpooled(-1);
-        return;
-    }
-    const std::size_t index = class_of(size);
+[[gnu::noinline]] void free_slowly(thread_cache& mine, void* block, std::size_t index) noexcept {
+    if (!pooling) return free_unpooled(block, bytes_of(index));
     if (!is_known(mine)) return depot().give(index, new (block) free_node{nullptr, nullptr});
     thread_cache::list& list = mine.lists[index];
     list.become({new (block) free_node{list.first, nullptr}, list.size() + 1});
@@ -264,28 +251,36 @@ void give_batch(thread_cache::list& list, std::size_t index) noexcept {
 
 // Not inlined, not even across objects: a coroutine must not keep the address of this thread's
 // cache over a suspension, after which it may run on another thread.
-[[gnu::noinline]] void* allocate_block(std::size_t size) {
+[[gnu::noinline]] void* allocate_pooled(std::size_t size_class) {
     thread_cache& mine = cache;
-    if (!pooling || size > largest) [[unlikely]]
-        return allocate_slowly(mine, size);
-    thread_cache::list& list = mine.lists[class_of(size)];
+    thread_cache::list& list = mine.lists[size_class];
     free_node* block = list.first;
     if (block == nullptr) [[unlikely]]
-        return allocate_slowly(mine, size);
+        return allocate_slowly(mine, size_class);
     list.become({block->next, list.size() - 1});
     return block;
 }
 
-[[gnu::noinline]] void free_block(void* block, std::size_t size) noexcept {
+[[gnu::noinline]] void free_pooled(void* block, std::size_t size_class) noexcept {
     thread_cache& mine = cache;
-    if (!pooling || size > largest) [[unlikely]]
-        return free_slowly(mine, block, size);
-    thread_cache::list& list = mine.lists[class_of(size)];
-    if (list.size() + 1 >= mine.limit) [[unlikely]]
-        return free_slowly(mine, block, size);
+    thread_cache::list& list = mine.lists[size_class];
+    const std::uint32_t size = list.size() + 1;
+    if (size >= mine.limit) [[unlikely]]  // without pooling it is always 0
+        return free_slowly(mine, block, size_class);
     auto* freed = static_cast<free_node*>(block);
     freed->next = list.first;
-    list.become({freed, list.size() + 1});
+    list.become({freed, size});
+}
+
+void* allocate_unpooled(std::size_t size) {
+    void* block = ::operator new(size, alignment_of(size));
+    depot().count_unpooled(1);
+    return block;
+}
+
+void free_unpooled(void* block, std::size_t size) noexcept {
+    ::operator delete(block, size, alignment_of(size));
+    depot().count_unpooled(-1);
 }
 
 std::int64_t live_blocks() noexcept { return depot().live(); }

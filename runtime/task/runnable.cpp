@@ -94,7 +94,7 @@ outcome walk(runnable& root, const reason_ref& why) noexcept {
     forwarding(root).walk_up = nullptr;
     for (;;) {
         forwarding_operation& op = forwarding(*top);
-        if (runnable* child = op.next_to_cancel()) {
+        if (runnable* child = op.next_to_cancel(why)) {
             top = ask_next(root, top, *child, why);
             continue;
         }
@@ -159,7 +159,7 @@ bool commit_fork(runnable& self) noexcept {
 
 bool commit_suspend(runnable& self) noexcept {
     WEFT_DCHECK(self.worker == this_worker(), "a weft coroutine was resumed by no worker of weft");
-    detach(self);
+    WEFT_DCHECK(self.local_join == nullptr, "an awaiter took its runnable from in_place()");
     // Read before the publication: afterwards another worker may run on in this frame.
     trace::emitter& emitter = self.worker->trace;
     trace::suspend_reason why = self.operation->wait_reason();

@@ -74,7 +74,7 @@ std::unique_ptr<callback_starter> prepare_callbacks(const any_task& of, runtime_
 
 }  // namespace
 
-runnable* task_join::next_to_cancel() noexcept {
+runnable* task_join::next_to_cancel(const reason_ref& /*why*/) noexcept {
     asked_ = !asked_;
     return asked_ ? target_ : nullptr;
 }

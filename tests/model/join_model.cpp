@@ -6,7 +6,7 @@
 // parent: exactly one, and it finds every result.
 #include "engine/cases.hpp"
 #include "support/catch.hpp"
-#include "weft/combine/join_count.hpp"
+#include "weft/task/join_count.hpp"
 
 namespace weft::model {
 
@@ -22,19 +22,20 @@ struct small_join {
     env::cell<int> resumptions{0};
     env::atomic<int> taken{0};      // the second child: stands for the deque
     env::atomic<int> published{0};  // stands for the parent's lifecycle word
+    bool is_shared = false;         // home only
 
     explicit small_join(scenario& s) {
         s.name(count, "count");
         s.name(taken, "taken");
         s.name(published, "published");
-        count.begin(this, 2);
+        count.begin(2);
     }
     [[nodiscard]] const void* home() const noexcept { return this; }
     [[nodiscard]] bool take() { return taken.exchange(1, std::memory_order_relaxed) == 0; }
 
     void end_child(int child, const void* here) {
         results[child].store(1);
-        if (count.is_local(here)) {
+        if (here == home() && !is_shared) {
             if (count.count_local()) resume();
         } else if (count.count_shared()) {
             require(published.load(std::memory_order_acquire) == 1, "the parent is published");
@@ -42,6 +43,7 @@ struct small_join {
         }
     }
     void share() {
+        is_shared = true;
         published.store(1, std::memory_order_release);
         if (count.share()) resume();
     }

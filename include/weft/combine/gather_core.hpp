@@ -69,7 +69,7 @@ public:
     gather_operation(gather_core::mode how, std::vector<any_task> children);
     gather_operation(gather_operation&&) = delete;
 
-    runnable* next_to_cancel() noexcept override;
+    runnable* next_to_cancel(const reason_ref& why) noexcept override;
     [[nodiscard]] life::cancel_outcome outcome() noexcept override;
     /// The children stay registered; the last of them drops the core.
     life::cancel_outcome unlink() noexcept override;

@@ -1,25 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the weft authors
 
-// when_all: structured fork-join. The children live inside the await: each is a coroutine frame
-// plus a node in the parent's frame, no task and no allocation beside the frame. The parent's
-// worker runs them itself, unless an idle worker takes one first.
+// when_all: structured fork-join. The children live inside the await: each is a coroutine frame, no
+// task and no allocation beside it. The parent's worker runs them itself, unless an idle worker
+// takes one first.
 #pragma once
 
+#include <array>
 #include <coroutine>
 #include <cstddef>
-#include <memory>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
 
-#include "weft/combine/join_scope.hpp"
+#include "weft/task/join_scope.hpp"
 
 namespace weft {
 
 namespace detail {
+
+template <class T>
+promise_base& promise_of_child(coro<T>& child) noexcept {
+    WEFT_CHECK(child.valid(), "when_all was given a coro that was awaited or moved from");
+    return coro_access::promise(child);
+}
 
 /// void as a value, for tuples.
 template <class T>
@@ -29,29 +35,22 @@ template <class... Ts>
 class when_all_pack final : private join_scope {
 public:
     explicit when_all_pack(coro<Ts>... children) noexcept : coros_(std::move(children)...) {}
-    when_all_pack(when_all_pack&&) = delete;
-    ~when_all_pack() {
-        if (begun_) std::destroy_n(nodes(), sizeof...(Ts));
-    }
     bool await_ready() const noexcept {
-        WEFT_CHECK(!begun_, "a when_all is awaited once");
+        WEFT_CHECK(!begun(), "a when_all is awaited once");
         return sizeof...(Ts) == 0;
     }
     template <weft_promise Promise>
     std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> caller) noexcept {
-        runnable& parent = caller.promise().current();
-        join_scope& scope = *this;
-        [[maybe_unused]] fork_node* next = nodes();
-        std::apply(
-            [&](coro<Ts>&... child) noexcept {
-                (std::construct_at(next++, scope, parent, child), ...);
+        const auto promises = std::apply(
+            [](coro<Ts>&... child) {
+                return std::array<promise_base*, sizeof...(Ts)>{&promise_of_child(child)...};
             },
             coros_);
-        begun_ = true;
-        return begin(parent, caller, {nodes(), sizeof...(Ts)});
+        return begin(caller.promise(), sizeof...(Ts), reinterpret_cast<fork_node*>(nodes_),
+                     [&](std::size_t i) noexcept -> promise_base& { return *promises[i]; });
     }
     std::tuple<value_or_monostate<Ts>...> await_resume() {
-        if (begun_) end();
+        if constexpr (sizeof...(Ts) != 0) end();
         return std::apply(
             [](coro<Ts>&... child) {
                 return std::tuple<value_or_monostate<Ts>...>{take(child)...};
@@ -67,12 +66,9 @@ private:
         else
             return std::move(coro_access::promise(child).result.value());
     }
-    fork_node* nodes() noexcept { return reinterpret_cast<fork_node*>(storage_); }
 
     std::tuple<coro<Ts>...> coros_;
-    bool begun_ = false;
-    alignas(
-        fork_node) std::byte storage_[sizeof...(Ts) == 0 ? 1 : sizeof...(Ts) * sizeof(fork_node)];
+    alignas(fork_node) std::byte nodes_[sizeof...(Ts) == 0 ? 1 : sizeof...(Ts) * sizeof(fork_node)];
 };
 
 template <class T>
@@ -80,29 +76,25 @@ class when_all_range final : private join_scope {
 public:
     explicit when_all_range(std::vector<coro<T>> children) : coros_(std::move(children)) {
         if (coros_.empty()) return;
-        storage_ = static_cast<fork_node*>(allocate_block(coros_.size() * sizeof(fork_node)));
+        nodes_ = static_cast<fork_node*>(allocate_block(coros_.size() * sizeof(fork_node)));
     }
-    when_all_range(when_all_range&&) = delete;
     ~when_all_range() {
-        if (begun_) std::destroy_n(storage_, coros_.size());
-        if (storage_ != nullptr) free_block(storage_, coros_.size() * sizeof(fork_node));
+        clean_up();
+        if (nodes_ != nullptr) free_block(nodes_, coros_.size() * sizeof(fork_node));
     }
     bool await_ready() const noexcept {
-        WEFT_CHECK(!begun_, "a when_all is awaited once");
+        WEFT_CHECK(!begun(), "a when_all is awaited once");
         return coros_.empty();
     }
     template <weft_promise Promise>
     std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> caller) noexcept {
-        runnable& parent = caller.promise().current();
-        join_scope& scope = *this;
-        for (std::size_t i = 0; i < coros_.size(); ++i) {
-            std::construct_at(storage_ + i, scope, parent, coros_[i]);
-        }
-        begun_ = true;
-        return begin(parent, caller, {storage_, coros_.size()});
+        return begin(caller.promise(), coros_.size(), nodes_,
+                     [this](std::size_t i) noexcept -> promise_base& {
+                         return promise_of_child(coros_[i]);
+                     });
     }
     auto await_resume() {
-        if (begun_) end();
+        if (!coros_.empty()) end();
         if constexpr (std::is_void_v<T>) {
             return;
         } else {
@@ -117,8 +109,7 @@ public:
 
 private:
     std::vector<coro<T>> coros_;
-    fork_node* storage_ = nullptr;
-    bool begun_ = false;
+    fork_node* nodes_ = nullptr;
 };
 
 }  // namespace detail

@@ -44,7 +44,7 @@ enum class mutation : std::uint8_t {
     lifecycle_wake_through_busy,     ///< wake() does not heed a canceller at work (I2)
     lifecycle_forget_deferred_wake,  ///< release() leaves a deferred wake undone (I2)
     lifecycle_finish_over_request,   ///< finish() lets a value pass over a request (I4)
-    // include/weft/combine/join_count.hpp
+    // include/weft/task/join_count.hpp
     join_forgets_its_own,          ///< share() does not hand in what the home has counted (J1)
     join_counts_locally_for_ever,  ///< a home that has shared goes on counting by itself (J1)
     count,

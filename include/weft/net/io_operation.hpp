@@ -59,7 +59,7 @@ public:
     }
     template <detail::weft_promise Promise>
     std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> caller) noexcept {
-        detail::runnable& self = caller.promise().current();
+        detail::runnable& self = caller.promise().in_place();
         // Who awaits is noted in the body itself, and never taken back.
         WEFT_CHECK(detail::coro_access::promise(body_).caller() == nullptr,
                    "an io_operation is awaited once");

@@ -18,6 +18,7 @@
 
 namespace weft::detail {
 
+class promise_base;
 struct runnable;
 class reactor_shard;
 class runtime_port;
@@ -50,19 +51,26 @@ public:
     virtual void submit_woken(runnable& ready) noexcept = 0;
     /// Queues behind everything that this worker has ready: new tasks, and `yield`.
     virtual void submit_back(runnable& ready) noexcept = 0;
-    /// Offers a fork-join child to thieves; this worker takes it back last in, first out.
-    void fork(runnable& child) noexcept {
-        if (!my_forks_.try_push(&child)) [[unlikely]]
-            fork_into_wider(child);
-        if (!alone_) call_peer();
+    /// Offers a fork-join child to thieves; this worker takes it back last in, first out. False:
+    /// there is no room.
+    [[nodiscard]] bool try_fork(promise_base& child) noexcept { return my_forks_.try_push(&child); }
+    /// The same, with room made first. Without memory: as if a thief had taken the child.
+    virtual void fork_into_wider(promise_base& child) noexcept = 0;
+    /// After one or more were offered; returns `next`, so that it can be what the caller does last.
+    std::coroutine_handle<> announce_forks(std::coroutine_handle<> next) noexcept {
+        return alone_ ? next : call_peer(next);
     }
-    /// The fork-join child to run next on this worker, or nullptr; also when other work that is
-    /// ready must get its turn first.
-    [[nodiscard]] runnable* next_fork() noexcept {
-        if (fork_budget_ == 0 && !renew_fork_budget()) [[unlikely]]
+    /// The fork-join child to run next on this worker, or nullptr: also after a burst.
+    [[nodiscard]] promise_base* pop_fork() noexcept {
+        if (fork_budget_ == 0) [[unlikely]]
             return nullptr;
         --fork_budget_;
         return my_forks_.pop();
+    }
+    /// The same, but a burst goes on unless other work that is ready must get its turn first.
+    [[nodiscard]] promise_base* next_fork() noexcept {
+        if (fork_budget_ == 0 && !renew_fork_budget()) return nullptr;
+        return pop_fork();
     }
     /// Arms `entry` for `deadline` on this worker's wheel.
     virtual void arm(timer_waiter& entry, time_point deadline) noexcept = 0;
@@ -81,20 +89,19 @@ protected:
     /// `alone`: no other worker exists.
     worker_port(runtime_port& runtime, bool alone) : runtime_(&runtime), alone_(alone) {}
     ~worker_port() = default;
-    /// Lets the deque of forks grow first. Without memory: as if a thief had taken the child.
-    virtual void fork_into_wider(runnable& child) noexcept = 0;
     /// Wakes a worker that is idle, if nobody searches.
-    virtual void call_peer() noexcept = 0;
+    virtual std::coroutine_handle<> call_peer(std::coroutine_handle<> next) noexcept = 0;
     /// After a burst of forks: looks at timers, descriptors and what came from outside. False if
     /// something is ready, which then comes before further forks.
     virtual bool renew_fork_budget() noexcept = 0;
 
     using runnable_deque = work_deque<real_environment, runnable>;
+    using fork_deque = work_deque<real_environment, promise_base>;
     runtime_port* runtime_;
     const bool alone_;
     std::uint32_t fork_budget_ = 1;  // forked children until other work gets its turn
-    runnable_deque forks_;
-    runnable_deque::owner_handle my_forks_{forks_.owner()};
+    fork_deque forks_;
+    fork_deque::owner_handle my_forks_{forks_.owner()};
 };
 
 /// One runtime. Any thread.

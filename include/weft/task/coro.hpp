@@ -16,6 +16,14 @@
 #include "weft/base/check.hpp"
 #include "weft/task/promise.hpp"
 
+// Fact: without this a coro goes through memory, as everything does that has a destructor, and
+// stays in the caller's frame until the end of the full expression.
+#if defined(__clang__)
+#define WEFT_PASSED_IN_A_REGISTER [[clang::trivial_abi]]
+#else
+#define WEFT_PASSED_IN_A_REGISTER
+#endif
+
 namespace weft {
 
 template <class T>
@@ -44,7 +52,8 @@ concept weft_promise = std::derived_from<Promise, promise_base>;
 /// none of its own; the task that awaits it does. Threads: not shared; the body may resume on any
 /// worker after a suspension.
 template <class T = void>
-class [[nodiscard("a coroutine does nothing until it is awaited or given to create_task")]] coro {
+class [[nodiscard("a coroutine does nothing until it is awaited or given to create_task")]]
+WEFT_PASSED_IN_A_REGISTER coro {
     static_assert(!std::is_reference_v<T>, "return a pointer or std::reference_wrapper instead");
 
 public:
@@ -200,7 +209,7 @@ public:
     }
     template <weft_promise Promise>
     std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> caller) noexcept {
-        runnable& self = caller.promise().current();
+        runnable& self = caller.promise().in_place();
         frame_.promise().enter(self, &caller.promise());
         return transfer(self, frame_);
     }

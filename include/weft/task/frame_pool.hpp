@@ -19,11 +19,27 @@ inline constexpr std::size_t frame_alignment = 16;
 inline constexpr std::size_t frame_alignment = 64;
 #endif
 
-/// `size` bytes aligned to at least 16, and to 64 if `size` is a multiple of 64. Any thread.
+inline constexpr std::size_t frame_granule = 16;
+inline constexpr std::size_t largest_pooled_frame = 4096;  // ten children: 1.5 KiB in one frame
+
+[[nodiscard]] void* allocate_pooled(std::size_t size_class);
+void free_pooled(void* block, std::size_t size_class) noexcept;
+[[nodiscard]] void* allocate_unpooled(std::size_t size);
+void free_unpooled(void* block, std::size_t size) noexcept;
+
+/// `size` > 0 bytes aligned to at least 16, and to 64 if `size` is a multiple of 64. Any thread.
 /// Throws std::bad_alloc.
-[[nodiscard]] void* allocate_block(std::size_t size);
+[[nodiscard]] inline void* allocate_block(std::size_t size) {
+    return size <= largest_pooled_frame ? allocate_pooled((size - 1) / frame_granule)
+                                        : allocate_unpooled(size);
+}
 /// Gives back what allocate_block(size) returned. Any thread.
-void free_block(void* block, std::size_t size) noexcept;
+inline void free_block(void* block, std::size_t size) noexcept {
+    if (size <= largest_pooled_frame)
+        free_pooled(block, (size - 1) / frame_granule);
+    else
+        free_unpooled(block, size);
+}
 
 [[nodiscard]] inline void* allocate_frame(std::size_t size,
                                           std::size_t alignment = frame_alignment) {

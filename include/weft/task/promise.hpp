@@ -29,6 +29,11 @@
 
 namespace weft::detail {
 
+/// A child of a join ran to its end in `self`; returns what runs next.
+[[nodiscard]] std::coroutine_handle<> child_done(join_scope& join, runnable& self) noexcept;
+/// Before that, if it failed.
+void child_failed(join_scope& join, const runnable& self, const std::exception_ptr& error) noexcept;
+
 /// Where control passes to `next` by symmetric transfer. Where transfers nest, every 128th one goes
 /// through the worker's loop instead, which bounds the stack.
 [[nodiscard]] inline std::coroutine_handle<> transfer(runnable& self,
@@ -84,8 +89,14 @@ public:
         std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> frame) noexcept {
             promise_base& promise = frame.promise();
             runnable& self = *promise.runnable_;
-            if (promise.caller_ != nullptr) return transfer(self, handle_of(*promise.caller_));
-            return self.ops->finish(self, frame);
+            if (promise.is_child()) {
+                auto& result = frame.promise().result;
+                if (result.has_error()) [[unlikely]]
+                    child_failed(*promise.join(), self, result.error());
+                return child_done(*promise.join(), self);
+            }
+            if (promise.caller_ == 0) return self.ops->finish(self, frame);
+            return transfer(self, promise.caller()->handle());
         }
         void await_resume() const noexcept {}
     };
@@ -109,29 +120,58 @@ public:
     }
 #endif
 
-    [[nodiscard]] runnable& current() const noexcept { return *runnable_; }
+    /// The runnable that suspends, is cancelled and is woken for this coroutine: what an awaiter
+    /// keeps.
+    [[nodiscard]] runnable& current() noexcept {
+        if (runnable_->local_join != nullptr) [[unlikely]]
+            leave_parents_place();
+        return *runnable_;
+    }
+    /// The same for those who only hand it on to another coroutine: a child of a when_all may run
+    /// in its parent's place.
+    [[nodiscard]] runnable& in_place() const noexcept { return *runnable_; }
     [[nodiscard]] const std::source_location& location() const noexcept { return location_; }
-    [[nodiscard]] const promise_base* caller() const noexcept { return caller_; }
+    /// Who awaits this one; null for the outermost, which a task, or a join, waits for.
+    [[nodiscard]] promise_base* caller() const noexcept {
+        return is_child() ? nullptr : reinterpret_cast<promise_base*>(caller_);
+    }
+    /// Whether it is the outermost of a child of a join, and of which.
+    [[nodiscard]] bool is_child() const noexcept { return (caller_ & child_mark) != 0; }
+    [[nodiscard]] bool is_child_of(const join_scope& join) const noexcept {
+        return caller_ == reinterpret_cast<std::uintptr_t>(&join) + child_mark;
+    }
+    [[nodiscard]] join_scope* join() const noexcept {
+        return reinterpret_cast<join_scope*>(caller_ - child_mark);
+    }
+    /// Fact: both compilers put a promise of alignment <= 16 at the same offset of the frame, so
+    /// the handle can be had from the base; coro_promise asserts the alignment.
+    [[nodiscard]] std::coroutine_handle<> handle() noexcept {
+        return std::coroutine_handle<promise_base>::from_promise(*this);
+    }
 
     /// Runs inside `self`, called from `caller` (nullptr: outermost).
     void enter(runnable& self, promise_base* caller) noexcept {
         runnable_ = &self;
-        caller_ = caller;
+        caller_ = reinterpret_cast<std::uintptr_t>(caller);
     }
+    /// Becomes a child: `self` may be its parent's runnable, or one that does not live yet.
+    void enter(runnable* self, join_scope& parent) noexcept {
+        runnable_ = self;
+        caller_ = reinterpret_cast<std::uintptr_t>(&parent) + child_mark;
+    }
+    void run_in(runnable& self) noexcept { runnable_ = &self; }
 
 protected:
     explicit promise_base(std::source_location location) noexcept : location_(location) {}
     ~promise_base() = default;
 
 private:
-    /// Fact: both compilers put a promise of alignment <= 16 at the same offset of the frame, so
-    /// the handle can be had from the base; coro_promise asserts the alignment.
-    static std::coroutine_handle<> handle_of(promise_base& promise) noexcept {
-        return std::coroutine_handle<promise_base>::from_promise(promise);
-    }
+    static constexpr std::uintptr_t child_mark = 1;
+
+    void leave_parents_place() noexcept;
 
     runnable* runnable_ = nullptr;
-    promise_base* caller_ = nullptr;
+    std::uintptr_t caller_ = 0;  // a promise_base*, or a join_scope* with the mark
     std::source_location location_;
 };
 

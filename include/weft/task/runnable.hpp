@@ -12,8 +12,8 @@
 //
 // Its words are part of the lifecycle word's protocol (lifecycle.hpp).
 //
-// Fields     resume_point, operation, worker: owner-confined while active, published by L2 of
-//            lifecycle.hpp · reason: cancel_reason.hpp · ops, owner: immutable
+// Fields     resume_point, operation, worker, local_join: owner-confined while active, published by
+//            L2 of lifecycle.hpp · reason: cancel_reason.hpp · ops, owner: immutable
 #pragma once
 
 #include <coroutine>
@@ -28,6 +28,7 @@ namespace weft::detail {
 
 using life = lifecycle<real_environment>;
 struct runnable;
+class join_scope;
 class task_state;
 
 /// What a waiting runnable waits on, seen from a canceller. Called only while the canceller holds
@@ -38,7 +39,7 @@ public:
     /// will wake the runnable. `lost`: a completion is under way or over.
     virtual life::cancel_outcome unlink() noexcept { return life::cancel_outcome::lost; }
     /// An operation on other runnables names the next one to ask, nullptr after the last.
-    virtual runnable* next_to_cancel() noexcept { return nullptr; }
+    virtual runnable* next_to_cancel(const reason_ref& /*why*/) noexcept { return nullptr; }
     /// Tells how the runnable that next_to_cancel() named answered.
     virtual void note_answer(bool /*accepted*/) noexcept {}
     virtual bool is_forwarding() const noexcept { return false; }
@@ -82,9 +83,6 @@ struct runnable_ops {
     /// Cancelled before its first step: ends it without running the body. Null: nothing to run
     /// next.
     std::coroutine_handle<> (*abandon)(runnable&) noexcept;
-    /// Its worker is about to go on with something else although it has not ended. Null: nothing
-    /// depends on that.
-    void (*detach)(runnable&) noexcept = nullptr;
 };
 
 struct runnable {
@@ -100,19 +98,15 @@ struct runnable {
     const runnable_ops* ops;
     worker_port* worker;     // the worker that runs it, or ran it last
     task_state* owner;       // the task that it belongs to
+    join_scope* local_join = nullptr;  // the innermost when_all whose child runs in its place
     std::uint32_t runs = 0;  // resumptions by a worker's loop; 0: the body has not begun
     runnable* next_spilled;  // the spill list's, set there
 };
 
-/// To be called by an awaiter before it gives up the worker without commit_suspend.
-inline void detach(runnable& self) noexcept {
-    if (self.ops->detach != nullptr) self.ops->detach(self);
-}
-
 /// Second phase of a suspension. True: suspended, touch nothing. False: go on at once.
 [[nodiscard]] bool commit_suspend(runnable& self) noexcept;
 
-/// The same for a parent whose children ran on in its place until now: no trace event, no detach.
+/// The same for a parent whose children ran in its place until now: no trace event.
 [[nodiscard]] bool commit_fork(runnable& self) noexcept;
 
 /// Completes the suspension of `self`: called exactly once by whoever completed its operation, on

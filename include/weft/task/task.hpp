@@ -139,7 +139,7 @@ public:
     task_join& operator=(const task_join&) = delete;
     ~task_join() { target_->drop(); }
 
-    runnable* next_to_cancel() noexcept override;
+    runnable* next_to_cancel(const reason_ref& why) noexcept override;
     /// Gives up waiting: only when the target waits for this very runnable.
     life::cancel_outcome unlink() noexcept override;
     [[nodiscard]] trace::suspend_reason wait_reason() const noexcept override;

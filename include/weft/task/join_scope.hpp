@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+// The part of when_all that does not depend on the results' types.
+//
+// A child begins in its parent's place: its coroutines run in the parent's runnable, and nothing
+// stands for it but its frame. The parent's worker, its home, runs the children one after the
+// other, counts them in a plain field and goes on with the parent: no atomic read-modify-write, no
+// second runnable, and the parent's suspension is not even published. A child becomes a runnable of
+// its own, a fork_node, when somebody needs one: a thief that takes it, or its home before it
+// suspends the child or turns to anything else. Then the home shares the join, and those around it:
+// it gives each running child its node, publishes the parents' suspensions and what it has counted.
+//
+// Protocol: join                                  checked by: tests/stress/when_all_stress_test.cpp
+// Roles      home (the parent's worker) · other workers that run children · a canceller
+// Words      balance: join_count.hpp · claims: who may write error_ and cancellation_, who asked
+//            the children to stop, whether the join is shared · nodes: list of children that are
+//            runnables, only grows · parent: its runnable; written by home until it shares
+// Fields     caller, outer, running: home only, until it shares · wait: the canceller's, from the
+//            sharing on · asked_because: first canceller, before its claim
+// Invariants J1 the parent is resumed once, by whoever learns that no child is left.
+//            J2 nodes and frames stay in place until then; a canceller walks them while it holds
+//               the parent's busy bit, which keeps the parent from resuming.
+//            J4 the joins that a home has not shared are those of the children that it is inside
+//               of, listed by the runnable's local_join: it shares all of them before it suspends
+//               a child or leaves one whose other children were taken. A home in its loop has none.
+//            J5 a child that becomes a runnable is asked to stop if its join was: by whoever asks,
+//               who finds it in the list, or by itself, which finds the claim, or by both.
+//            J6 a home's deque holds its joins' children, the innermost's last; thieves take from
+//               the other end. So a child that it pops is of its innermost join, unless that has
+//               none left there.
+// Edges      J3 of the count: every child's result
+//            J5 store-load pair: {add to nodes, read claims} / {claim, read nodes}: all are
+//               sequentially consistent read-modify-writes or loads
+//            J7 nodes add release → load acquire: the node · claims release → acquire: the reason
+// Races      A request for a parent that is not published is counted as undelivered, and handed to
+//            the children when the join is shared; a home looks for one between two children.
+//            While a home shares, no join of it can end: the innermost is shared last.
+// Shutdown   ends when every child has ended; cancellation goes to each child.
+#pragma once
+
+#include <atomic>
+#include <coroutine>
+#include <cstddef>
+#include <exception>
+
+#include "weft/task/coro.hpp"
+#include "weft/task/join_count.hpp"
+#include "weft/task/task_state.hpp"
+
+namespace weft::detail {
+
+/// A child that is a runnable of its own, so that it may suspend and move to another worker.
+struct fork_node final : runnable {
+    fork_node(join_scope& scope, worker_port& here, task_state& owner) noexcept
+        : runnable(kind, &here, &owner), join(&scope) {}
+    join_scope* join;
+    fork_node* next = nullptr;  // in the join's list
+
+    static std::coroutine_handle<> abandon(runnable& self) noexcept;
+    static const runnable_ops kind;
+};
+
+/// Makes a child that was taken from a queue of forks a runnable, which has not begun. Any worker.
+[[nodiscard]] runnable& make_runnable(promise_base& child, worker_port& here) noexcept;
+
+/// What the await of children needs beside their results.
+class join_scope {
+public:
+    join_scope(const join_scope&) = delete;
+    join_scope& operator=(const join_scope&) = delete;
+
+protected:
+    join_scope() noexcept {}
+    ~join_scope() { clean_up(); }
+    /// Once: the children have ended. Before the memory of their nodes goes.
+    void clean_up() noexcept {
+        if (has_come_about(~0u)) [[unlikely]]
+            destroy_shared();
+    }
+
+    [[nodiscard]] bool begun() const noexcept { return caller_ != nullptr; }
+    /// Offers all children but the first to thieves and returns the first to run. `child_at(i)` is
+    /// the promise of a child, `nodes` uninitialised memory for as many.
+    template <class ChildAt>
+    std::coroutine_handle<> begin(promise_base& caller, std::size_t count, fork_node* nodes,
+                                  ChildAt child_at) noexcept;
+    /// At the parent's resumption: throws the first error, or `cancelled`.
+    void end() {
+        if (has_come_about(~0u) || parent()->lifecycle.has_requests()) [[unlikely]]
+            end_slowly();
+    }
+
+private:
+    friend struct fork_node;
+    friend class promise_base;
+    friend std::coroutine_handle<> child_done(join_scope& join, runnable& self) noexcept;
+    friend void child_failed(join_scope& join, const runnable& self,
+                             const std::exception_ptr& error) noexcept;
+    friend runnable& make_runnable(promise_base& child, worker_port& here) noexcept;
+
+    enum claim : unsigned {
+        error_claimed = 1,
+        cancellation_claimed = 2,
+        sibling_failed = 4,
+        parent_cancelled = 8,
+        shared = 16
+    };
+    /// What the published parent waits on.
+    class children_wait final : public forwarding_operation {
+    public:
+        explicit children_wait(join_scope& join) noexcept : join_(join) {}
+        runnable* next_to_cancel(const reason_ref& why) noexcept override;
+        [[nodiscard]] life::cancel_outcome outcome() noexcept override;
+        [[nodiscard]] trace::suspend_reason wait_reason() const noexcept override;
+        bool cancel_requested = false;  // canceller-confined; the parent reads it once resumed
+
+    private:
+        join_scope& join_;
+        bool walking_ = false;  // canceller-confined, as is next_
+        fork_node* next_ = nullptr;
+    };
+
+    /// Whether one of these claims was made.
+    [[nodiscard]] bool has_come_about(unsigned which) const noexcept {
+        return (claims_.load(std::memory_order_relaxed) & which) != 0;  // J3, or a hint
+    }
+    [[nodiscard]] runnable* parent() const noexcept {
+        return parent_.load(std::memory_order_acquire);  // J7: a node that the home made
+    }
+    void ask_children(const runnable* but, const reason_ref& why) noexcept;
+    void enlist(fork_node& node) noexcept;
+    [[nodiscard]] fork_node& give_node(promise_base& innermost, worker_port& here) noexcept;
+    static bool share_all(runnable& root, promise_base* running) noexcept;
+    [[nodiscard]] std::coroutine_handle<> run_next(runnable& self, promise_base& next) noexcept;
+    [[nodiscard]] std::coroutine_handle<> end_of_burst(runnable& self) noexcept;
+    [[nodiscard]] std::coroutine_handle<> leave(runnable& self, promise_base* next) noexcept;
+    static std::coroutine_handle<> go_on(worker_port& here, promise_base* next) noexcept;
+    [[nodiscard]] std::coroutine_handle<> wake_parent(worker_port& here) noexcept;
+    [[nodiscard]] std::coroutine_handle<> count_shared(worker_port& here) noexcept;
+    [[nodiscard]] bool share() noexcept;
+    void end_slowly();
+    void destroy_shared() noexcept;
+
+    promise_base* caller_ = nullptr;  // the coroutine that awaits the children
+    real_environment::atomic<runnable*> parent_{nullptr};
+    join_scope* outer_ = nullptr;   // the join whose child awaits this one in the same runnable
+    runnable* running_ = nullptr;   // where the node of the child that the home is inside of goes
+    join_count<real_environment> count_;
+    real_environment::atomic<unsigned> claims_{0};
+    real_environment::atomic<fork_node*> nodes_{nullptr};
+    union {
+        children_wait wait_;  // from the sharing on
+    };
+    union {
+        std::exception_ptr error_;  // once claimed
+    };
+    union {
+        std::exception_ptr cancellation_;  // once claimed
+    };
+    union {
+        reason_ref asked_because_;  // once parent_cancelled
+    };
+};
+
+// ---------------------------------------------------------------------------------------------
+
+template <class ChildAt>
+std::coroutine_handle<> join_scope::begin(promise_base& caller, std::size_t count,
+                                          fork_node* nodes, ChildAt child_at) noexcept {
+    runnable& self = caller.in_place();
+    worker_port& here = *self.worker;
+    caller_ = &caller;
+    parent_.store(&self, std::memory_order_relaxed);  // J7: the offer publishes it
+    outer_ = self.local_join;
+    running_ = nodes;
+    count_.begin(static_cast<std::ptrdiff_t>(count));
+    self.local_join = this;
+    promise_base& first = child_at(0);
+    first.enter(&self, *this);
+    const std::coroutine_handle<> next = transfer(self, first.handle());
+    for (std::size_t i = count; i-- > 1;) {
+        promise_base& child = child_at(i);
+        child.enter(nodes + i, *this);
+        if (!here.try_fork(child)) [[unlikely]]
+            here.fork_into_wider(child);
+    }
+    return count > 1 ? here.announce_forks(next) : next;
+}
+
+}  // namespace weft::detail
