@@ -226,6 +226,75 @@ coro<> forks_many_and_is_cancelled(std::atomic<int>& begun, std::size_t count) {
     co_await when_all(std::move(children));
 }
 
+coro<> cancels_its_task_because(const char* why) {
+    current_task().cancel(why);
+    co_return;
+}
+
+coro<> notes_that_it_began(bool& begun) {
+    begun = true;
+    co_return;
+}
+
+coro<> reason_of_children_that_never_began() {
+    bool begun = false;
+    std::string why;
+    try {
+        co_await when_all(cancels_its_task_because("from inside"), notes_that_it_began(begun),
+                          notes_that_it_began(begun));
+    } catch (const cancelled& c) {
+        why = c.reason();
+    }
+    CHECK(why == "from inside");
+    CHECK(!begun);
+    current_task().uncancel();
+}
+
+coro<int> suspends_at_the_bottom(int depth) {
+    if (depth == 0) {
+        co_await yield();
+        co_return 1;
+    }
+    auto [below, beside] =
+        co_await when_all(suspends_at_the_bottom(depth - 1), gives(1, depth % 3 == 0));
+    co_return below + beside;
+}
+
+coro<> fails_elsewhere(std::atomic<bool>& begun) {
+    begun = true;
+    throw std::runtime_error("elsewhere");
+    co_return;
+}
+
+/// Keeps its worker until the sibling, which another one must have taken, is about to fail.
+coro<> suspends_after_a_failure(std::atomic<bool>& sibling_begun, event_log& log) {
+    while (!sibling_begun) std::this_thread::yield();
+    try {
+        co_await sleep(far);
+    } catch (const cancelled& c) {
+        log.add(std::string{c.reason()});
+        throw;
+    }
+}
+
+coro<> failure_of_a_stolen_sibling(event_log& log) {
+    std::atomic<bool> begun{false};
+    std::string what;
+    try {
+        co_await when_all(suspends_after_a_failure(begun, log), fails_elsewhere(begun));
+    } catch (const std::runtime_error& e) {
+        what = e.what();
+    }
+    CHECK(what == "elsewhere");
+}
+
+/// The limit is the child's own although the child runs in its parent's place until it suspends.
+coro<int> limited_below(int depth) {
+    if (depth == 0) co_return co_await with_timeout(far, gives(1, true));
+    auto [a, b] = co_await when_all(limited_below(depth - 1), limited_below(depth - 1));
+    co_return a + b;
+}
+
 coro<> cancelled_by_the_first_of_many(std::atomic<int>& begun, std::size_t count) {
     task<> t = create_task(forks_many_and_is_cancelled(begun, count));
     co_await ended(t);
@@ -295,4 +364,24 @@ TEST_CASE("children that have not begun when their task is cancelled never begin
     std::atomic<int> begun{0};
     run(cancelled_by_the_first_of_many(begun, 100'000), {.workers = 1, .stack_size = 256u << 10});
     CHECK(begun == 1);
+}
+
+TEST_CASE("children that never began are cancelled for the reason that their task was") {
+    run(reason_of_children_that_never_began(), {.workers = 1});
+}
+
+TEST_CASE("a child deep inside of others may suspend") {
+    on_workers(multi, [](unsigned workers) {
+        CHECK(run(suspends_at_the_bottom(20'000),
+                  {.workers = workers, .stack_size = 256u << 10}) == 20'001);
+        CHECK(run(limited_below(8), {.workers = workers}) == 256);
+    });
+}
+
+TEST_CASE("a child that computed while a stolen sibling failed is cancelled when it suspends") {
+    for (int i = 0; i < 50; ++i) {
+        event_log log;
+        run(failure_of_a_stolen_sibling(log), {.workers = 2});
+        CHECK(log.lines() == lines{"a sibling failed"});
+    }
 }
