@@ -93,7 +93,9 @@ class frame_depot {
 public:
     /// One batch of up to batch_blocks blocks.
     batch take(std::size_t index);
-    void give(std::size_t index, free_node* batch) noexcept;
+    /// A whole batch has batch_blocks blocks.
+    void give_whole(std::size_t index, free_node* first) noexcept { give(whole_[index], first); }
+    void give_rest(std::size_t index, free_node* first) noexcept { give(rests_[index], first); }
     void enter(thread_cache& cache) noexcept;
     void leave(thread_cache& cache) noexcept;
     void keep_only(thread_cache& cache) noexcept;
@@ -106,10 +108,16 @@ public:
     }
 
 private:
+    // Kept apart, so that nobody counts a batch by a walk through memory that another processor
+    // has just freed.
+    using batch_stacks = std::array<free_node*, classes>;
+
     batch cut(std::size_t index);
+    void give(free_node*& stack, free_node* first) noexcept;
 
     std::mutex mutex_;
-    std::array<free_node*, classes> batches_{};
+    batch_stacks whole_{};
+    batch_stacks rests_{};
     std::vector<std::byte*> chunks_;
     thread_cache* caches_ = nullptr;
     std::int64_t cut_ = 0;  // blocks ever cut
@@ -123,10 +131,12 @@ frame_depot& depot() {
 
 batch frame_depot::take(std::size_t index) {
     std::lock_guard guard{mutex_};
-    free_node* first = batches_[index];
+    const bool is_whole = whole_[index] != nullptr;
+    free_node*& stack = (is_whole ? whole_ : rests_)[index];
+    free_node* first = stack;
     if (first == nullptr) return cut(index);
-    batches_[index] = first->next_batch;
-    return {first, length_of(first)};
+    stack = first->next_batch;
+    return {first, is_whole ? batch_blocks : length_of(first)};
 }
 
 batch frame_depot::cut(std::size_t index) {
@@ -143,11 +153,11 @@ batch frame_depot::cut(std::size_t index) {
     return {first, static_cast<std::uint32_t>(count)};
 }
 
-void frame_depot::give(std::size_t index, free_node* batch) noexcept {
-    if (batch == nullptr) return;
+void frame_depot::give(free_node*& stack, free_node* first) noexcept {
+    if (first == nullptr) return;
     std::lock_guard guard{mutex_};
-    batch->next_batch = batches_[index];
-    batches_[index] = batch;
+    first->next_batch = stack;
+    stack = first;
 }
 
 // Through the caches themselves: a thread may meet the pool first when it frees a block.
@@ -160,7 +170,7 @@ void frame_depot::enter(thread_cache& cache) noexcept {
 
 void frame_depot::leave(thread_cache& cache) noexcept {
     for (std::size_t index = 0; index < classes; ++index) {
-        give(index, cache.lists[index].first);
+        give_rest(index, cache.lists[index].first);
         cache.lists[index].become({});
     }
     std::lock_guard guard{mutex_};
@@ -183,8 +193,10 @@ void frame_depot::keep_only(thread_cache& cache) noexcept {
 std::int64_t frame_depot::live() noexcept {
     std::lock_guard guard{mutex_};
     std::int64_t sum = cut_ + unpooled_.load(std::memory_order_relaxed);  // D2
-    for (const free_node* first : batches_) {
-        for (; first != nullptr; first = first->next_batch) sum -= length_of(first);
+    for (const batch_stacks* stacks : {&whole_, &rests_}) {
+        for (const free_node* first : *stacks) {
+            for (; first != nullptr; first = first->next_batch) sum -= length_of(first);
+        }
     }
     for (const thread_cache* each = caches_; each != nullptr; each = each->next) {
         for (const thread_cache::list& list : each->lists) sum -= list.size();
@@ -226,7 +238,7 @@ bool is_known(const thread_cache& mine) {
     if (known)
         mine.lists[index].become(rest);
     else
-        depot().give(index, rest.first);
+        depot().give_rest(index, rest.first);
     return fresh.first;
 }
 
@@ -235,13 +247,13 @@ void give_batch(thread_cache::list& list, std::size_t index) noexcept {
     for (std::uint32_t i = 1; i < batch_blocks; ++i) last = last->next;
     const batch rest{last->next, list.size() - batch_blocks};
     last->next = nullptr;
-    depot().give(index, list.first);
+    depot().give_whole(index, list.first);
     list.become(rest);
 }
 
 [[gnu::noinline]] void free_slowly(thread_cache& mine, void* block, std::size_t index) noexcept {
     if (!pooling) return free_unpooled(block, bytes_of(index));
-    if (!is_known(mine)) return depot().give(index, new (block) free_node{nullptr, nullptr});
+    if (!is_known(mine)) return depot().give_rest(index, new (block) free_node{nullptr, nullptr});
     thread_cache::list& list = mine.lists[index];
     list.become({new (block) free_node{list.first, nullptr}, list.size() + 1});
     if (list.size() >= mine.limit) give_batch(list, index);
@@ -258,6 +270,7 @@ void give_batch(thread_cache::list& list, std::size_t index) noexcept {
     if (block == nullptr) [[unlikely]]
         return allocate_slowly(mine, size_class);
     list.become({block->next, list.size() - 1});
+    __builtin_prefetch(block->next, 1);
     return block;
 }
 

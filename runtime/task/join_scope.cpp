@@ -14,8 +14,7 @@ constexpr runnable_ops fork_node::kind{nullptr, &fork_node::abandon};
 /// Home: `next` begins in `self`'s place if it is a child of this join and nothing speaks against
 /// that.
 inline std::coroutine_handle<> join_scope::run_next(runnable& self, promise_base& next) noexcept {
-    if (!next.is_child_of(*this) || has_come_about(~0u) || self.lifecycle.has_requests())
-        [[unlikely]]
+    if (!next.is_child_of(*this) || has(any) || self.lifecycle.has_requests()) [[unlikely]]
         return leave(self, &next);
     running_ = &next.in_place();
     next.run_in(self);
@@ -187,7 +186,7 @@ std::coroutine_handle<> fork_node::abandon(runnable& self) noexcept {
 runnable* join_scope::children_wait::next_to_cancel(const reason_ref& why) noexcept {
     if (!walking_) {
         walking_ = true;
-        if (!join_.has_come_about(parent_cancelled)) {
+        if (!join_.has(parent_cancelled)) {
             std::construct_at(&join_.asked_because_, why);
             join_.claims_.fetch_or(parent_cancelled, std::memory_order_seq_cst);  // J5 J7
         }
@@ -212,16 +211,16 @@ trace::suspend_reason join_scope::children_wait::wait_reason() const noexcept {
 
 void join_scope::end_slowly() {
     const bool taken = parent()->lifecycle.take_requests();
-    const bool requested = taken || (has_come_about(shared) && wait_.cancel_requested);
-    if (has_come_about(error_claimed)) std::rethrow_exception(error_);
-    if (has_come_about(cancellation_claimed)) std::rethrow_exception(cancellation_);
+    const bool requested = taken || (has(shared) && wait_.cancel_requested);
+    if (has(error_claimed)) std::rethrow_exception(error_);
+    if (has(cancellation_claimed)) std::rethrow_exception(cancellation_);
     if (requested) throw_cancelled(*parent());
 }
 
 void join_scope::destroy_shared() noexcept {
-    if (has_come_about(error_claimed)) std::destroy_at(&error_);
-    if (has_come_about(cancellation_claimed)) std::destroy_at(&cancellation_);
-    if (has_come_about(parent_cancelled)) std::destroy_at(&asked_because_);
+    if (has(error_claimed)) std::destroy_at(&error_);
+    if (has(cancellation_claimed)) std::destroy_at(&cancellation_);
+    if (has(parent_cancelled)) std::destroy_at(&asked_because_);
     for (fork_node* node = nodes_.load(std::memory_order_relaxed); node != nullptr;) {  // J3
         fork_node* const next = node->next;
         std::destroy_at(node);

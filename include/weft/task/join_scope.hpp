@@ -52,8 +52,8 @@ namespace weft::detail {
 
 /// A child that is a runnable of its own, so that it may suspend and move to another worker.
 struct fork_node final : runnable {
-    fork_node(join_scope& scope, worker_port& here, task_state& owner) noexcept
-        : runnable(kind, &here, &owner), join(&scope) {}
+    fork_node(join_scope& scope, worker_port& here, task_state& enclosing) noexcept
+        : runnable(kind, &here, &enclosing), join(&scope) {}
     join_scope* join;
     fork_node* next = nullptr;  // in the join's list
 
@@ -75,7 +75,7 @@ protected:
     ~join_scope() { clean_up(); }
     /// Once: the children have ended. Before the memory of their nodes goes.
     void clean_up() noexcept {
-        if (has_come_about(~0u)) [[unlikely]]
+        if (has(any)) [[unlikely]]
             destroy_shared();
     }
 
@@ -87,7 +87,7 @@ protected:
                                   ChildAt child_at) noexcept;
     /// At the parent's resumption: throws the first error, or `cancelled`.
     void end() {
-        if (has_come_about(~0u) || parent()->lifecycle.has_requests()) [[unlikely]]
+        if (has(any) || parent()->lifecycle.has_requests()) [[unlikely]]
             end_slowly();
     }
 
@@ -104,7 +104,8 @@ private:
         cancellation_claimed = 2,
         sibling_failed = 4,
         parent_cancelled = 8,
-        shared = 16
+        shared = 16,
+        any = 31
     };
     /// What the published parent waits on.
     class children_wait final : public forwarding_operation {
@@ -122,7 +123,7 @@ private:
     };
 
     /// Whether one of these claims was made.
-    [[nodiscard]] bool has_come_about(unsigned which) const noexcept {
+    [[nodiscard]] bool has(unsigned which) const noexcept {
         return (claims_.load(std::memory_order_relaxed) & which) != 0;  // J3, or a hint
     }
     [[nodiscard]] runnable* parent() const noexcept {
@@ -144,8 +145,8 @@ private:
 
     promise_base* caller_ = nullptr;  // the coroutine that awaits the children
     real_environment::atomic<runnable*> parent_{nullptr};
-    join_scope* outer_ = nullptr;   // the join whose child awaits this one in the same runnable
-    runnable* running_ = nullptr;   // where the node of the child that the home is inside of goes
+    join_scope* outer_ = nullptr;  // the join whose child awaits this one in the same runnable
+    runnable* running_ = nullptr;  // where the node of the child that the home is inside of goes
     join_count<real_environment> count_;
     real_environment::atomic<unsigned> claims_{0};
     real_environment::atomic<fork_node*> nodes_{nullptr};
@@ -166,8 +167,8 @@ private:
 // ---------------------------------------------------------------------------------------------
 
 template <class ChildAt>
-std::coroutine_handle<> join_scope::begin(promise_base& caller, std::size_t count,
-                                          fork_node* nodes, ChildAt child_at) noexcept {
+std::coroutine_handle<> join_scope::begin(promise_base& caller, std::size_t count, fork_node* nodes,
+                                          ChildAt child_at) noexcept {
     runnable& self = caller.in_place();
     worker_port& here = *self.worker;
     caller_ = &caller;

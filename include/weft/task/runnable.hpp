@@ -96,11 +96,11 @@ struct runnable {
     std::coroutine_handle<> resume_point;
     detail::operation* operation = nullptr;
     const runnable_ops* ops;
-    worker_port* worker;     // the worker that runs it, or ran it last
-    task_state* owner;       // the task that it belongs to
+    worker_port* worker;               // the worker that runs it, or ran it last
+    task_state* owner;                 // the task that it belongs to
     join_scope* local_join = nullptr;  // the innermost when_all whose child runs in its place
-    std::uint32_t runs = 0;  // resumptions by a worker's loop; 0: the body has not begun
-    runnable* next_spilled;  // the spill list's, set there
+    std::uint32_t runs = 0;            // resumptions by a worker's loop; 0: the body has not begun
+    runnable* next_spilled;            // the spill list's, set there
 };
 
 /// Second phase of a suspension. True: suspended, touch nothing. False: go on at once.

@@ -372,8 +372,8 @@ TEST_CASE("children that never began are cancelled for the reason that their tas
 
 TEST_CASE("a child deep inside of others may suspend") {
     on_workers(multi, [](unsigned workers) {
-        CHECK(run(suspends_at_the_bottom(20'000),
-                  {.workers = workers, .stack_size = 256u << 10}) == 20'001);
+        CHECK(run(suspends_at_the_bottom(20'000), {.workers = workers, .stack_size = 256u << 10}) ==
+              20'001);
         CHECK(run(limited_below(8), {.workers = workers}) == 256);
     });
 }
