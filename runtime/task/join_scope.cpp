@@ -93,14 +93,10 @@ fork_node& join_scope::give_node(promise_base& innermost, worker_port& here) noe
 }
 
 void join_scope::enlist(fork_node& node) noexcept {
-    node.next = nodes_.load(std::memory_order_relaxed);  // J7: the exchange acquires
-    while (!nodes_.compare_exchange_weak(node.next, &node, std::memory_order_seq_cst,  // J5 J7
-                                         std::memory_order_relaxed)) {  // J7: only retried
-    }
-    const unsigned claims = claims_.load(std::memory_order_seq_cst);  // J5 J7
-    if ((claims & parent_cancelled) != 0) {
+    const unsigned marks = children_.add(node);  // J5
+    if ((marks & parent_cancelled) != 0) {
         request_cancel(node, asked_because_);
-    } else if ((claims & sibling_failed) != 0) {
+    } else if ((marks & sibling_failed) != 0) {
         request_cancel(node, make_reason("a sibling failed", std::source_location::current()));
     }
 }
@@ -117,7 +113,7 @@ bool join_scope::share_all(runnable& root, promise_base* running) noexcept {
         join->parent_.store(parent, std::memory_order_release);  // J7
         parent->resume_point = join->caller_->handle();
         parent->operation = std::construct_at(&join->wait_, *join);
-        join->claims_.fetch_or(shared, std::memory_order_relaxed);  // home's own mark
+        join->children_.mark(shared);
     }
     root.local_join = nullptr;
     for (join_scope* join = innermost; join != nullptr; join = join->outer_) {
@@ -159,8 +155,7 @@ void child_failed(join_scope& join, const runnable& self,
     using scope = join_scope;
     const bool cancellation = is_cancellation(error);
     const unsigned mine = cancellation ? scope::cancellation_claimed : scope::error_claimed;
-    const unsigned before = join.claims_.fetch_or(mine | scope::sibling_failed,
-                                                  std::memory_order_seq_cst);  // J3 J5
+    const unsigned before = join.children_.mark(mine | scope::sibling_failed);  // J3 J5
     if ((before & mine) == 0) {
         std::construct_at(cancellation ? &join.cancellation_ : &join.error_, error);
     }
@@ -170,8 +165,7 @@ void child_failed(join_scope& join, const runnable& self,
 }
 
 void join_scope::ask_children(const runnable* but, const reason_ref& why) noexcept {
-    for (fork_node* node = nodes_.load(std::memory_order_seq_cst); node != nullptr;  // J5 J7
-         node = node->next) {
+    for (fork_node* node = children_.first(); node != nullptr; node = node->next) {
         if (node != but) request_cancel(*node, why);
     }
 }
@@ -188,9 +182,9 @@ runnable* join_scope::children_wait::next_to_cancel(const reason_ref& why) noexc
         walking_ = true;
         if (!join_.has(parent_cancelled)) {
             std::construct_at(&join_.asked_because_, why);
-            join_.claims_.fetch_or(parent_cancelled, std::memory_order_seq_cst);  // J5 J7
+            join_.children_.mark(parent_cancelled);  // J5
         }
-        next_ = join_.nodes_.load(std::memory_order_seq_cst);  // J5 J7
+        next_ = join_.children_.first();
     }
     fork_node* asked = next_;
     if (asked != nullptr)
@@ -221,12 +215,12 @@ void join_scope::destroy_shared() noexcept {
     if (has(error_claimed)) std::destroy_at(&error_);
     if (has(cancellation_claimed)) std::destroy_at(&cancellation_);
     if (has(parent_cancelled)) std::destroy_at(&asked_because_);
-    for (fork_node* node = nodes_.load(std::memory_order_relaxed); node != nullptr;) {  // J3
+    for (fork_node* node = children_.first(); node != nullptr;) {
         fork_node* const next = node->next;
         std::destroy_at(node);
         node = next;
     }
-    claims_.store(0, std::memory_order_relaxed);  // nobody is left
+    children_.clear();
 }
 
 }  // namespace weft::detail

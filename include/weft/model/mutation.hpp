@@ -47,6 +47,8 @@ enum class mutation : std::uint8_t {
     // include/weft/task/join_count.hpp
     join_forgets_its_own,          ///< share() does not hand in what the home has counted (J1)
     join_counts_locally_for_ever,  ///< a home that has shared goes on counting by itself (J1)
+    // include/weft/task/child_list.hpp
+    child_looks_before_it_is_added,  ///< add() reads the marks before the list has the node (K2)
     count,
 };
 

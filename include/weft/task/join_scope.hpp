@@ -13,26 +13,24 @@
 //
 // Protocol: join                                  checked by: tests/stress/when_all_stress_test.cpp
 // Roles      home (the parent's worker) · other workers that run children · a canceller
-// Words      balance: join_count.hpp · claims: who may write error_ and cancellation_, who asked
-//            the children to stop, whether the join is shared · nodes: list of children that are
-//            runnables, only grows · parent: its runnable; written by home until it shares
+// Words      balance: join_count.hpp · children: child_list.hpp, those that are runnables; its
+// marks
+//            say who may write error_ and cancellation_, who asked the children to stop, and
+//            whether the join is shared · parent: its runnable; written by home until it shares
 // Fields     caller, outer, running: home only, until it shares · wait: the canceller's, from the
-//            sharing on · asked_because: first canceller, before its claim
+//            sharing on · asked_because: first canceller, before its mark
 // Invariants J1 the parent is resumed once, by whoever learns that no child is left.
 //            J2 nodes and frames stay in place until then; a canceller walks them while it holds
 //               the parent's busy bit, which keeps the parent from resuming.
 //            J4 the joins that a home has not shared are those of the children that it is inside
 //               of, listed by the runnable's local_join: it shares all of them before it suspends
 //               a child or leaves one whose other children were taken. A home in its loop has none.
-//            J5 a child that becomes a runnable is asked to stop if its join was: by whoever asks,
-//               who finds it in the list, or by itself, which finds the claim, or by both.
+//            J5 a child that becomes a runnable is asked to stop if its join was: K1 of the list.
 //            J6 a home's deque holds its joins' children, the innermost's last; thieves take from
 //               the other end. So a child that it pops is of its innermost join, unless that has
 //               none left there.
 // Edges      J3 of the count: every child's result
-//            J5 store-load pair: {add to nodes, read claims} / {claim, read nodes}: all are
-//               sequentially consistent read-modify-writes or loads
-//            J7 nodes add release → load acquire: the node · claims release → acquire: the reason
+//            J7 parent store release → load acquire: the node that it became
 // Races      A request for a parent that is not published is counted as undelivered, and handed to
 //            the children when the join is shared; a home looks for one between two children.
 //            While a home shares, no join of it can end: the innermost is shared last.
@@ -44,6 +42,7 @@
 #include <cstddef>
 #include <exception>
 
+#include "weft/task/child_list.hpp"
 #include "weft/task/coro.hpp"
 #include "weft/task/join_count.hpp"
 #include "weft/task/task_state.hpp"
@@ -99,7 +98,7 @@ private:
                              const std::exception_ptr& error) noexcept;
     friend runnable& make_runnable(promise_base& child, worker_port& here) noexcept;
 
-    enum claim : unsigned {
+    enum mark : unsigned {
         error_claimed = 1,
         cancellation_claimed = 2,
         sibling_failed = 4,
@@ -122,10 +121,8 @@ private:
         fork_node* next_ = nullptr;
     };
 
-    /// Whether one of these claims was made.
-    [[nodiscard]] bool has(unsigned which) const noexcept {
-        return (claims_.load(std::memory_order_relaxed) & which) != 0;  // J3, or a hint
-    }
+    /// Once the parent goes on, J3 orders it; until then it is a hint.
+    [[nodiscard]] bool has(unsigned marks) const noexcept { return children_.has(marks); }
     [[nodiscard]] runnable* parent() const noexcept {
         return parent_.load(std::memory_order_acquire);  // J7: a node that the home made
     }
@@ -148,8 +145,7 @@ private:
     join_scope* outer_ = nullptr;  // the join whose child awaits this one in the same runnable
     runnable* running_ = nullptr;  // where the node of the child that the home is inside of goes
     join_count<real_environment> count_;
-    real_environment::atomic<unsigned> claims_{0};
-    real_environment::atomic<fork_node*> nodes_{nullptr};
+    child_list<real_environment, fork_node> children_;
     union {
         children_wait wait_;  // from the sharing on
     };
