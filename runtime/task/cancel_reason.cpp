@@ -15,15 +15,19 @@ void reason_ref::drop() noexcept {
     record_ = nullptr;
 }
 
-reason_ref make_reason(std::string_view text, std::source_location where) noexcept {
+reason_ref make_reason(std::string_view text, std::source_location where,
+                       std::uint64_t requester) noexcept {
     try {
-        auto* record = new cancel_reason{std::string{text}, where};
-        runnable* asking = current_runnable();
-        if (asking != nullptr && asking->owner != nullptr) record->requester = asking->owner->id();
-        return reason_ref::adopt(record);
+        return reason_ref::adopt(new cancel_reason{std::string{text}, where, requester});
     } catch (const std::bad_alloc&) {
         return {};
     }
+}
+
+reason_ref make_reason(std::string_view text, std::source_location where) noexcept {
+    const runnable* asking = current_runnable();
+    const task_state* task = asking == nullptr ? nullptr : asking->owner;
+    return make_reason(text, where, task == nullptr ? 0 : task->id());
 }
 
 }  // namespace weft::detail

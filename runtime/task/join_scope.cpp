@@ -25,6 +25,7 @@ inline std::coroutine_handle<> join_scope::run_next(runnable& self, promise_base
 std::coroutine_handle<> child_done(join_scope& join, runnable& self) noexcept {
     worker_port& here = *self.worker;
     if (self.local_join != &join) [[unlikely]] {
+        here.current = nullptr;  // the last child's end may free it
         std::coroutine_handle<> parent = join.count_shared(here);
         return parent ? parent : join_scope::go_on(here, here.next_fork());
     }
@@ -34,6 +35,14 @@ std::coroutine_handle<> child_done(join_scope& join, runnable& self) noexcept {
     }
     promise_base* next = here.pop_fork();
     return next != nullptr ? join.run_next(self, *next) : join.end_of_burst(self);
+}
+
+/// Home: the task was asked to stop before the `first` child began, so none is to begin here.
+std::coroutine_handle<> join_scope::begin_asked(runnable& self, promise_base& first) noexcept {
+    worker_port& here = *self.worker;
+    first.enter(running_, *this);
+    if (!here.try_fork(first)) here.fork_into_wider(first);
+    return here.announce_forks(leave(self, here.next_fork()));
 }
 
 /// Home: its children were taken, or it is time to look around.
@@ -47,11 +56,13 @@ std::coroutine_handle<> join_scope::end_of_burst(runnable& self) noexcept {
 /// the parent goes on.
 std::coroutine_handle<> join_scope::leave(runnable& self, promise_base* next) noexcept {
     worker_port& here = *self.worker;
+    here.current = nullptr;  // once shared, others may end the join and what waits for it
     if (!share_all(self, nullptr)) return go_on(here, next);
     std::coroutine_handle<> parent = wake_parent(here);
     if (!parent) return go_on(here, next);
-    if (next != nullptr && !here.try_fork(*next)) here.fork_into_wider(*next);
-    return parent;
+    if (next == nullptr) return parent;
+    if (!here.try_fork(*next)) here.fork_into_wider(*next);
+    return here.announce_forks(parent);
 }
 
 /// What to run on `here`: `next`, if it is not null and begins. A loop, because any number of
@@ -64,6 +75,7 @@ std::coroutine_handle<> join_scope::go_on(worker_port& here, promise_base* next)
         if (!node.lifecycle.has_requests()) return transfer(node, node.resume_point);
         join_scope& join = *node.join;
         child_failed(join, node, std::make_exception_ptr(cancelled{node.reason.take()}));
+        here.current = nullptr;
         if (std::coroutine_handle<> parent = join.count_shared(here)) return parent;
     }
     return std::noop_coroutine();
@@ -94,11 +106,17 @@ fork_node& join_scope::give_node(promise_base& innermost, worker_port& here) noe
 
 void join_scope::enlist(fork_node& node) noexcept {
     const unsigned marks = children_.add(node);  // J5
-    if ((marks & parent_cancelled) != 0) {
+    if ((marks & parent_cancelled) != 0)
         request_cancel(node, asked_because_);
-    } else if ((marks & sibling_failed) != 0) {
-        request_cancel(node, make_reason("a sibling failed", std::source_location::current()));
-    }
+    else if ((marks & sibling_failed) != 0)
+        node.hear_of_a_failure();
+}
+
+/// By whoever comes first: a second request would interrupt its clean-up.
+void fork_node::hear_of_a_failure() noexcept {
+    if (heard_.exchange(true, std::memory_order_relaxed)) return;  // once: no edge
+    request_cancel(*this,
+                   make_reason("a sibling failed", std::source_location::current(), owner->id()));
 }
 
 /// Home: `root` runs children in its place, down to the coroutine `running`; null: the innermost
@@ -161,12 +179,8 @@ void child_failed(join_scope& join, const runnable& self,
     }
     // Asked by the first failure or by the parent: a second time would interrupt their clean-up.
     if ((before & (scope::sibling_failed | scope::parent_cancelled)) != 0) return;
-    join.ask_children(&self, make_reason("a sibling failed", std::source_location::current()));
-}
-
-void join_scope::ask_children(const runnable* but, const reason_ref& why) noexcept {
-    for (fork_node* node = children_.first(); node != nullptr; node = node->next) {
-        if (node != but) request_cancel(*node, why);
+    for (fork_node* node = join.children_.first(); node != nullptr; node = node->next) {
+        if (node != &self) node->hear_of_a_failure();
     }
 }
 
@@ -204,11 +218,13 @@ trace::suspend_reason join_scope::children_wait::wait_reason() const noexcept {
 }
 
 void join_scope::end_slowly() {
-    const bool taken = parent()->lifecycle.take_requests();
+    // In the place of another join's parent, a request is for that parent's other children as well.
+    runnable& self = caller_->current();
+    const bool taken = self.lifecycle.take_requests();
     const bool requested = taken || (has(shared) && wait_.cancel_requested);
     if (has(error_claimed)) std::rethrow_exception(error_);
     if (has(cancellation_claimed)) std::rethrow_exception(cancellation_);
-    if (requested) throw_cancelled(*parent());
+    if (requested) throw_cancelled(self);
 }
 
 void join_scope::destroy_shared() noexcept {

@@ -105,6 +105,9 @@ private:
 };
 
 /// Never throws: out of memory yields a request without a reason rather than no request.
+[[nodiscard]] reason_ref make_reason(std::string_view text, std::source_location where,
+                                     std::uint64_t requester) noexcept;
+/// The same for the task that runs on this thread.
 [[nodiscard]] reason_ref make_reason(std::string_view text, std::source_location where) noexcept;
 
 }  // namespace weft::detail

@@ -16,10 +16,11 @@
 #include "weft/base/check.hpp"
 #include "weft/task/promise.hpp"
 
-// Fact: without this a coro goes through memory, as everything does that has a destructor, and
-// stays in the caller's frame until the end of the full expression.
+// Fact: without trivial_abi a coro goes through memory, as everything does that has a destructor,
+// and stays in the caller's frame until the end of the full expression. The tag gives functions
+// that take or return one other names than g++ does, so that the linker does not mix the two.
 #if defined(__clang__)
-#define WEFT_PASSED_IN_A_REGISTER [[clang::trivial_abi]]
+#define WEFT_PASSED_IN_A_REGISTER [[clang::trivial_abi, gnu::abi_tag("register")]]
 #else
 #define WEFT_PASSED_IN_A_REGISTER
 #endif
@@ -27,7 +28,7 @@
 namespace weft {
 
 template <class T>
-class coro;
+class WEFT_PASSED_IN_A_REGISTER coro;
 
 namespace detail {
 
@@ -52,8 +53,7 @@ concept weft_promise = std::derived_from<Promise, promise_base>;
 /// none of its own; the task that awaits it does. Threads: not shared; the body may resume on any
 /// worker after a suspension.
 template <class T = void>
-class [[nodiscard("a coroutine does nothing until it is awaited or given to create_task")]]
-WEFT_PASSED_IN_A_REGISTER coro {
+class [[nodiscard("a coroutine does nothing until it is awaited or given to create_task")]] coro {
     static_assert(!std::is_reference_v<T>, "return a pointer or std::reference_wrapper instead");
 
 public:

@@ -53,11 +53,16 @@ namespace weft::detail {
 struct fork_node final : runnable {
     fork_node(join_scope& scope, worker_port& here, task_state& enclosing) noexcept
         : runnable(kind, &here, &enclosing), join(&scope) {}
+    void hear_of_a_failure() noexcept;
+
     join_scope* join;
     fork_node* next = nullptr;  // in the join's list
 
     static std::coroutine_handle<> abandon(runnable& self) noexcept;
     static const runnable_ops kind;
+
+private:
+    real_environment::atomic<bool> heard_{false};
 };
 
 /// Makes a child that was taken from a queue of forks a runnable, which has not begun. Any worker.
@@ -86,7 +91,8 @@ protected:
                                   ChildAt child_at) noexcept;
     /// At the parent's resumption: throws the first error, or `cancelled`.
     void end() {
-        if (has(any) || parent()->lifecycle.has_requests()) [[unlikely]]
+        const bool may_be_asked = outer_ != nullptr && outer_->has(any);  // runs in its place
+        if (has(any) || may_be_asked || parent()->lifecycle.has_requests()) [[unlikely]]
             end_slowly();
     }
 
@@ -126,10 +132,10 @@ private:
     [[nodiscard]] runnable* parent() const noexcept {
         return parent_.load(std::memory_order_acquire);  // J7: a node that the home made
     }
-    void ask_children(const runnable* but, const reason_ref& why) noexcept;
     void enlist(fork_node& node) noexcept;
     [[nodiscard]] fork_node& give_node(promise_base& innermost, worker_port& here) noexcept;
     static bool share_all(runnable& root, promise_base* running) noexcept;
+    [[nodiscard]] std::coroutine_handle<> begin_asked(runnable& self, promise_base& first) noexcept;
     [[nodiscard]] std::coroutine_handle<> run_next(runnable& self, promise_base& next) noexcept;
     [[nodiscard]] std::coroutine_handle<> end_of_burst(runnable& self) noexcept;
     [[nodiscard]] std::coroutine_handle<> leave(runnable& self, promise_base* next) noexcept;
@@ -173,15 +179,17 @@ std::coroutine_handle<> join_scope::begin(promise_base& caller, std::size_t coun
     running_ = nodes;
     count_.begin(static_cast<std::ptrdiff_t>(count));
     self.local_join = this;
-    promise_base& first = child_at(0);
-    first.enter(&self, *this);
-    const std::coroutine_handle<> next = transfer(self, first.handle());
     for (std::size_t i = count; i-- > 1;) {
         promise_base& child = child_at(i);
         child.enter(nodes + i, *this);
         if (!here.try_fork(child)) [[unlikely]]
             here.fork_into_wider(child);
     }
+    promise_base& first = child_at(0);
+    if (self.lifecycle.has_requests()) [[unlikely]]
+        return begin_asked(self, first);
+    first.enter(&self, *this);
+    const std::coroutine_handle<> next = transfer(self, first.handle());
     return count > 1 ? here.announce_forks(next) : next;
 }
 

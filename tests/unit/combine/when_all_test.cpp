@@ -250,6 +250,41 @@ coro<> reason_of_children_that_never_began() {
     current_task().uncancel();
 }
 
+coro<> asked_before_any_child_began() {
+    bool begun = false;
+    std::string why;
+    current_task().cancel("too early");
+    try {
+        co_await when_all(notes_that_it_began(begun), notes_that_it_began(begun));
+    } catch (const cancelled& c) {
+        why = c.reason();
+    }
+    CHECK(why == "too early");
+    CHECK(!begun);
+    current_task().uncancel();
+}
+
+coro<> declines_in_an_inner_join(event_log& log) {
+    try {
+        co_await when_all(nothing(), cancels_its_task_because("stop"));
+    } catch (const cancelled& c) {
+        log.add("inner: " + std::string{c.reason()});
+    }
+}
+
+/// The request comes while the inner join's last child runs in the task's place, and is for the
+/// outer join's other children too.
+coro<> asked_inside_of_an_inner_join(event_log& log) {
+    bool begun = false;
+    try {
+        co_await when_all(declines_in_an_inner_join(log), notes_that_it_began(begun));
+    } catch (const cancelled& c) {
+        log.add("outer: " + std::string{c.reason()});
+    }
+    CHECK(!begun);
+    current_task().uncancel();
+}
+
 coro<int> suspends_at_the_bottom(int depth) {
     if (depth == 0) {
         co_await yield();
@@ -269,19 +304,38 @@ coro<> fails_elsewhere(std::atomic<bool>& begun) {
 /// Keeps its worker until the sibling, which another one must have taken, is about to fail.
 coro<> suspends_after_a_failure(std::atomic<bool>& sibling_begun, event_log& log) {
     while (!sibling_begun) std::this_thread::yield();
+    std::exception_ptr stop;
     try {
         co_await sleep(far);
+    } catch (const cancelled& c) {
+        log.add(std::string{c.reason()});
+        stop = std::current_exception();
+    }
+    try {
+        for (int i = 0; i < 20; ++i) co_await yield();
+    } catch (const cancelled&) {
+        log.add("interrupted");
+    }
+    std::rethrow_exception(stop);
+}
+
+/// It never suspends: what it awaits ends at once.
+coro<> forks_until_told(std::atomic<bool>& sibling_begun, event_log& log) {
+    while (!sibling_begun) std::this_thread::yield();
+    try {
+        for (;;) co_await when_all(nothing());
     } catch (const cancelled& c) {
         log.add(std::string{c.reason()});
         throw;
     }
 }
 
-coro<> failure_of_a_stolen_sibling(event_log& log) {
+coro<> failure_of_a_stolen_sibling(event_log& log,
+                                   coro<> (*computes)(std::atomic<bool>&, event_log&)) {
     std::atomic<bool> begun{false};
     std::string what;
     try {
-        co_await when_all(suspends_after_a_failure(begun, log), fails_elsewhere(begun));
+        co_await when_all(computes(begun, log), fails_elsewhere(begun));
     } catch (const std::runtime_error& e) {
         what = e.what();
     }
@@ -368,6 +422,7 @@ TEST_CASE("children that have not begun when their task is cancelled never begin
 
 TEST_CASE("children that never began are cancelled for the reason that their task was") {
     run(reason_of_children_that_never_began(), {.workers = 1});
+    run(asked_before_any_child_began(), {.workers = 1});
 }
 
 TEST_CASE("a child deep inside of others may suspend") {
@@ -378,10 +433,17 @@ TEST_CASE("a child deep inside of others may suspend") {
     });
 }
 
-TEST_CASE("a child that computed while a stolen sibling failed is cancelled when it suspends") {
+TEST_CASE("a request that comes inside of an inner when_all reaches the outer one's children") {
+    event_log log;
+    run(asked_inside_of_an_inner_join(log), {.workers = 1});
+    CHECK(log.lines() == lines{"inner: stop", "outer: stop"});
+}
+
+TEST_CASE("a child that computed while a stolen sibling failed is told once, when it awaits") {
+    auto computes = GENERATE(&suspends_after_a_failure, &forks_until_told);
     for (int i = 0; i < 50; ++i) {
         event_log log;
-        run(failure_of_a_stolen_sibling(log), {.workers = 2});
+        run(failure_of_a_stolen_sibling(log, computes), {.workers = 2});
         CHECK(log.lines() == lines{"a sibling failed"});
     }
 }
