@@ -87,12 +87,14 @@ protected:
     /// Offers all children but the first to thieves and returns the first to run. `child_at(i)` is
     /// the promise of a child, `nodes` uninitialised memory for as many.
     template <class ChildAt>
-    std::coroutine_handle<> begin(promise_base& caller, std::size_t count, fork_node* nodes,
-                                  ChildAt child_at) noexcept;
+    [[gnu::always_inline]] std::coroutine_handle<> begin(promise_base& caller, std::size_t count,
+                                                         fork_node* nodes,
+                                                         ChildAt child_at) noexcept;
     /// At the parent's resumption: throws the first error, or `cancelled`.
     void end() {
-        const bool may_be_asked = outer_ != nullptr && outer_->has(any);  // runs in its place
-        if (has(any) || may_be_asked || parent()->lifecycle.has_requests()) [[unlikely]]
+        if (has(any) || parent()->lifecycle.has_requests()) [[unlikely]]
+            return end_slowly();
+        if (outer_ != nullptr && outer_->has(any)) [[unlikely]]  // whose parent's place this is in
             end_slowly();
     }
 
@@ -110,7 +112,7 @@ private:
         sibling_failed = 4,
         parent_cancelled = 8,
         shared = 16,
-        any = 31
+        any = ~0u
     };
     /// What the published parent waits on.
     class children_wait final : public forwarding_operation {
@@ -169,8 +171,8 @@ private:
 // ---------------------------------------------------------------------------------------------
 
 template <class ChildAt>
-std::coroutine_handle<> join_scope::begin(promise_base& caller, std::size_t count, fork_node* nodes,
-                                          ChildAt child_at) noexcept {
+inline std::coroutine_handle<> join_scope::begin(promise_base& caller, std::size_t count,
+                                                 fork_node* nodes, ChildAt child_at) noexcept {
     runnable& self = caller.in_place();
     worker_port& here = *self.worker;
     caller_ = &caller;
@@ -179,16 +181,16 @@ std::coroutine_handle<> join_scope::begin(promise_base& caller, std::size_t coun
     running_ = nodes;
     count_.begin(static_cast<std::ptrdiff_t>(count));
     self.local_join = this;
+    promise_base& first = child_at(0);
+    first.enter(&self, *this);
     for (std::size_t i = count; i-- > 1;) {
         promise_base& child = child_at(i);
         child.enter(nodes + i, *this);
         if (!here.try_fork(child)) [[unlikely]]
             here.fork_into_wider(child);
     }
-    promise_base& first = child_at(0);
     if (self.lifecycle.has_requests()) [[unlikely]]
         return begin_asked(self, first);
-    first.enter(&self, *this);
     const std::coroutine_handle<> next = transfer(self, first.handle());
     return count > 1 ? here.announce_forks(next) : next;
 }
