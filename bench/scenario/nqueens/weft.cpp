@@ -8,21 +8,33 @@
 
 #include <weft/weft.hpp>
 
+#include <array>
+#include <cstddef>
 #include <utility>
 #include <vector>
 
 namespace {
 
-weft::coro<std::uint64_t> place(bench::board queens, std::size_t row, std::size_t n) {
-    if (row == n) co_return 1;
-    std::vector<weft::coro<std::uint64_t>> children;
+weft::coro<> place(bench::board queens, std::size_t row, std::size_t n, std::uint64_t& total) {
+    if (row == n) {
+        total = 1;
+        co_return;
+    }
+    std::array<std::uint64_t, bench::max_queens> counts{};
+    std::vector<weft::coro<>, weft::pool_allocator<weft::coro<>>> children;
     children.reserve(n);
     for (std::size_t column = 0; column < n; ++column) {
         if (!bench::is_safe(queens, row, column)) continue;
-        children.push_back(place(bench::with_queen(queens, row, column), row + 1, n));
+        children.push_back(
+            place(bench::with_queen(queens, row, column), row + 1, n, counts[column]));
     }
+    co_await weft::when_all(std::move(children));
+    for (const std::uint64_t count : counts) total += count;
+}
+
+weft::coro<std::uint64_t> solutions(std::size_t n) {
     std::uint64_t total = 0;
-    for (const std::uint64_t count : co_await weft::when_all(std::move(children))) total += count;
+    co_await place(bench::board{}, 0, n, total);
     co_return total;
 }
 
@@ -31,6 +43,5 @@ weft::coro<std::uint64_t> place(bench::board queens, std::size_t row, std::size_
 int main(int argc, char** argv) {
     const bench::arguments given = bench::parse(argc, argv);
     weft::runtime runtime({.workers = given.workers});
-    bench::measure_whole(given,
-                         [&] { return runtime.block_on(place(bench::board{}, 0, given.size)); });
+    bench::measure_whole(given, [&] { return runtime.block_on(solutions(given.size)); });
 }

@@ -9,6 +9,7 @@
 #include <array>
 #include <coroutine>
 #include <cstddef>
+#include <memory>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -16,6 +17,7 @@
 #include <vector>
 
 #include "weft/task/join_scope.hpp"
+#include "weft/task/pool_allocator.hpp"
 
 namespace weft {
 
@@ -71,10 +73,12 @@ private:
     alignas(fork_node) std::byte nodes_[sizeof...(Ts) == 0 ? 1 : sizeof...(Ts) * sizeof(fork_node)];
 };
 
-template <class T>
+template <class T, class Allocator>
 class when_all_range final : private join_scope {
 public:
-    explicit when_all_range(std::vector<coro<T>> children) : coros_(std::move(children)) {
+    using children = std::vector<coro<T>, Allocator>;
+
+    explicit when_all_range(children given) : coros_(std::move(given)) {
         if (coros_.empty()) return;
         nodes_ = static_cast<fork_node*>(allocate_block(coros_.size() * sizeof(fork_node)));
     }
@@ -98,7 +102,9 @@ public:
         if constexpr (std::is_void_v<T>) {
             return;
         } else {
-            std::vector<T> values;
+            using value_allocator =
+                typename std::allocator_traits<Allocator>::template rebind_alloc<T>;
+            std::vector<T, value_allocator> values{value_allocator(coros_.get_allocator())};
             values.reserve(coros_.size());
             for (coro<T>& child : coros_) {
                 values.push_back(std::move(coro_access::promise(child).result.value()));
@@ -108,7 +114,7 @@ public:
     }
 
 private:
-    std::vector<coro<T>> coros_;
+    children coros_;
     fork_node* nodes_ = nullptr;
 };
 
@@ -125,11 +131,12 @@ template <class... Ts>
     return detail::when_all_pack<Ts...>{std::move(children)...};
 }
 
-/// The same for any number of one type: gives std::vector<T>, or nothing for void. Throws
-/// std::bad_alloc before any child has begun.
-template <class T>
-[[nodiscard]] detail::when_all_range<T> when_all(std::vector<coro<T>> children) {
-    return detail::when_all_range<T>{std::move(children)};
+/// The same for any number of one type: gives a std::vector<T> with the same allocator, or nothing
+/// for void. Throws std::bad_alloc before any child has begun. pool_allocator makes it cheap.
+template <class T, class Allocator>
+[[nodiscard]] detail::when_all_range<T, Allocator> when_all(
+    std::vector<coro<T>, Allocator> children) {
+    return detail::when_all_range<T, Allocator>{std::move(children)};
 }
 
 }  // namespace weft

@@ -54,6 +54,11 @@ coro<> gives_values_in_order() {
         REQUIRE(values.size() == 40);
         for (int i = 0; i < 40; ++i) CHECK(values[static_cast<std::size_t>(i)] == i);
     }
+    std::vector<coro<int>, pool_allocator<coro<int>>> pooled;
+    for (int i = 0; i < 40; ++i) pooled.push_back(gives(i, i % 2 == 0));
+    std::vector<int, pool_allocator<int>> also_pooled = co_await when_all(std::move(pooled));
+    REQUIRE(also_pooled.size() == 40);
+    CHECK(also_pooled[39] == 39);
     co_await when_all();
     std::vector<int> none = co_await when_all(std::vector<coro<int>>{});
     CHECK(none.empty());

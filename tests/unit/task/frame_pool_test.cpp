@@ -13,6 +13,7 @@
 #include "support/catch.hpp"
 #include "support/runtime_case.hpp"
 #include "support/seed.hpp"
+#include "weft/task/pool_allocator.hpp"
 
 using namespace weft::detail;
 using namespace weft::test;
@@ -71,4 +72,19 @@ TEST_CASE("blocks that are freed on another thread come back, also after that th
         }}.join();
         for (block b : blocks) free_block(b.memory, b.size);
     }
+}
+
+TEST_CASE("a container may take its memory from the pool") {
+    leak_check clean;
+    std::int64_t before = live_blocks();
+    {
+        std::vector<int, weft::pool_allocator<int>> numbers;
+        for (int i = 0; i < 5000; ++i) numbers.push_back(i);  // past what the pool holds
+        CHECK(numbers[4999] == 4999);
+        CHECK(live_blocks() == before + 1);
+        auto moved = std::move(numbers);
+        CHECK(live_blocks() == before + 1);
+    }
+    CHECK(live_blocks() == before);
+    CHECK_THROWS_AS(weft::pool_allocator<int>().allocate(~std::size_t{0} / 2), std::bad_alloc);
 }
