@@ -245,6 +245,29 @@ TEST_CASE("a handle outlives its runtime") {
     });
 }
 
+// Nothing but the exception's own count orders the two threads: under TSan, exception_edges.cpp.
+TEST_CASE("an error is read on one thread and dropped last on another") {
+    task<> failed;
+    run([&]() -> coro<> {
+        failed = create_task(fails("a text that no string keeps within itself"));
+        co_await ended(failed);
+    }());
+    std::size_t length = 0;
+    std::atomic<bool> read{false};
+    std::jthread reader{[&, error = failed.exception()]() mutable {
+        try {
+            std::rethrow_exception(std::move(error));
+        } catch (const std::exception& e) {
+            length = std::string{e.what()}.size();
+        }
+        read.store(true, std::memory_order_relaxed);
+    }};
+    while (!read.load(std::memory_order_relaxed)) std::this_thread::yield();
+    failed = {};
+    reader.join();
+    CHECK(length == 41);
+}
+
 TEST_CASE("an exception is reported even if the last handle goes after the runtime") {
     on_workers(multi, [](unsigned workers) {
         failure_log reports;
