@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the weft authors
+"""What the scheduler would do on more cores than there are: runs the simulator and prints tables.
+
+    python3 bench/scaling/simulate.py                        every workload, 1 to 256 workers
+    python3 bench/scaling/simulate.py --workers 2,4,...,256 --workload fib,echo
+    python3 bench/scaling/simulate.py --variants             what a changed rule would gain
+    python3 bench/scaling/simulate.py --sensitivity          what the assumed costs decide
+    python3 bench/scaling/simulate.py --profile vm           the costs of the machine of docs/scaling.md
+    python3 bench/scaling/simulate.py --plot docs/figures    all of it, as pictures
+    NAME=VALUE                                               any cost or switch of costs.hpp
+
+The simulator is built on first use with $CXX, clang++-19 or c++; $WEFT_SIMULATOR names a built one.
+The same arguments give the same numbers on every machine.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+WORKLOADS = ("fib", "uneven", "tiny", "large", "burst", "inject", "ping", "echo", "echo_busy")
+COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+# Where the length of a burst is what counts, and not how many tasks a second there are.
+BURSTS = ("burst", "inject")
+PROFILES = {
+    "server": (),
+    "vm": (
+        "line_near=120", "line_far=120", "wake_call=16000", "wake_latency=25000",
+        "ipi_wait=18000", "ipi_taken=3000",
+    ),
+}
+
+# Each with what it is compared to: nothing, or the rules that it only makes sense with.
+PROPOSED = ("steal_fence=2", "park_fence=1", "search_add=1", "announce_first=1", "idle_groups=1")
+VARIANTS = {
+    "steal by request, no membarrier": ("steal_fence=2",),
+    "the owner's pop fences": ("steal_fence=1",),
+    "a thief goes on while another is in a membarrier": ("thief_yields=1",),
+    "a steal takes up to 4 forks": ("steal_forks=4",),
+    "notifiers fence, parkers need no membarrier": ("park_fence=1",),
+    "neither thief nor parker needs a membarrier": ("steal_fence=2", "park_fence=1"),
+    "begin_search adds instead of compare-exchange": ("search_add=1",),
+    "at most 8 searchers": ("search_limit=8",),
+    "a when_all calls only if nothing was offered": ("announce_first=1",),
+    "searchers and idle bits on two lines": ("split_idle=1",),
+    "an idle set for each L3": ("idle_groups=1",),
+    "up to 4 wake-ups at a time": ("wake_width=4",),
+    "victims of the own L3 first": ("near_first=1",),
+    "at most 8 victims before the last pass": ("probe_limit=8",),
+    "a hint before a peer's shard is locked": ("drive_hint=1",),
+    "no peer's shard is driven": ("drive_peers=0",),
+    "8 injected at once": ("inject_batch=8",),
+    "lists of live tasks without bias": ("plain_registry=1",),
+    "no lingering": ("linger=0",),
+    "membarriers in parallel (before Linux 6.8)": ("membarrier_serial=0",),
+    "proposed": PROPOSED,
+    "proposed, 4 wake-ups at a time": (*PROPOSED, "wake_width=4"),
+    "proposed, with hint": (*PROPOSED, "drive_hint=1"),
+    "proposed, but membarrier for thieves": ("park_fence=1", "search_add=1", "announce_first=1",
+                                             "idle_groups=1"),
+    "proposed, but membarrier for parkers": ("steal_fence=2", "search_add=1", "announce_first=1",
+                                             "idle_groups=1"),
+    "proposed, but compare-exchange": ("steal_fence=2", "park_fence=1", "announce_first=1",
+                                       "idle_groups=1"),
+    "proposed, but every when_all looks": ("steal_fence=2", "park_fence=1", "search_add=1",
+                                           "idle_groups=1"),
+    "proposed, but one idle set": ("steal_fence=2", "park_fence=1", "search_add=1",
+                                   "announce_first=1"),
+}
+# Costs that were not measured: half and double, or what else is plausible.
+SENSITIVITY = {
+    "ipi_lines": (0.4, 4),
+    "ipi_wait": (600, 18000),
+    "ipi_taken": (400, 3000),
+    "membarrier_scan": (0.5, 10),
+    "wake_latency": (2000, 50000),
+    "wake_call": (800, 16000),
+    "line_far": (50, 200),
+    "line_remote": (110, 400),
+    "read_share": (0.0, 0.25),
+    "first_share": (0.2, 1.0),
+    "store_share": (0.05, 1.0),
+    "probe": (2, 15),
+}
+
+
+class SimulationFailed(Exception):
+    """The simulator was refused its arguments, or tasks were lost."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """What the simulator said of one run."""
+
+    workload: str
+    workers: int
+    numbers: dict
+
+    @property
+    def speed_up_base(self):
+        """Tasks a nanosecond; for bursts, tasks a nanosecond while one is being run."""
+        if self.workload in BURSTS:
+            return self.workers / max(self.numbers["p50"], 1)
+        return self.numbers["ran"] / max(self.numbers["time"], 1)
+
+    def share(self, kind):
+        spent = self.numbers["spent"]
+        return spent[kind] / max(sum(spent.values()), 1)
+
+    def per_task(self, name):
+        return self.numbers[name] / max(self.numbers["ran"], 1)
+
+
+def build_simulator():
+    """The path of an up-to-date simulator."""
+    if given := os.environ.get("WEFT_SIMULATOR"):
+        return Path(given)
+    target = HERE.parents[1] / "build" / "scaling" / "simulator"
+    sources = [path for path in sorted(HERE.glob("*.[ch]pp"))
+               if path.stem not in ("measure_costs", "observe")]
+    newest = max(path.stat().st_mtime for path in sources)
+    if target.exists() and target.stat().st_mtime > newest:
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    compiler = os.environ.get("CXX") or shutil.which("clang++-19") or "c++"
+    units = [str(path) for path in sources if path.suffix == ".cpp"]
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        fresh = Path(folder) / "simulator"
+        subprocess.run([compiler, "-std=c++23", "-O2", "-o", str(fresh), *units], check=True)
+        fresh.replace(target)
+    return target
+
+
+class Simulator:
+    """Runs the program, once for each set of arguments."""
+
+    def __init__(self, path, settings=(), seed=1):
+        self._path = path
+        self._settings = tuple(settings)
+        self._seed = seed
+        self._known = {}
+
+    def run(self, workload, workers, *settings):
+        key = (workload, workers, settings)
+        if key not in self._known:
+            self._known[key] = self._start(workload, workers, settings)
+        return self._known[key]
+
+    def _start(self, workload, workers, settings):
+        command = [str(self._path), "--workload", workload, "--workers", str(workers), "--seed",
+                   str(self._seed), *self._settings, *settings]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+        if ended.returncode != 0:
+            raise SimulationFailed(f"{' '.join(command)}: {ended.stderr or ended.stdout}")
+        return Run(workload, workers, json.loads(ended.stdout))
+
+    def speed_up(self, workload, workers, *settings):
+        """Over one worker under today's rules."""
+        base = self.run(workload, 1).speed_up_base
+        return self.run(workload, workers, *settings).speed_up_base / base
+
+
+def parse_counts(text):
+    """`1,2,...,16` doubles from the last number on."""
+    counts = []
+    words = text.split(",")
+    for i, word in enumerate(words):
+        if word == "...":
+            while counts[-1] * 2 < int(words[i + 1]):
+                counts.append(counts[-1] * 2)
+        else:
+            counts.append(int(word))
+    return counts
+
+
+def print_curves(simulator, workloads, counts):
+    print(f"{'workload':10}{'workers':>8}{'ms':>9}{'speed-up':>9}{'p50 us':>9}{'p99 us':>9}"
+          f"{'wakes/t':>9}{'searches/t':>11}{'probes/t':>9}{'barriers/t':>11}  where time goes")
+    for workload in workloads:
+        for workers in counts:
+            run = simulator.run(workload, workers)
+            numbers = run.numbers
+            kinds = sorted(numbers["spent"], key=run.share, reverse=True)
+            shares = " ".join(f"{kind} {100 * run.share(kind):.0f}%" for kind in kinds
+                              if run.share(kind) >= 0.02)
+            print(f"{workload:10}{workers:8}{numbers['time'] / 1e6:9.3f}"
+                  f"{simulator.speed_up(workload, workers):9.2f}{numbers['p50'] / 1e3:9.1f}"
+                  f"{numbers['p99'] / 1e3:9.1f}{run.per_task('wakes'):9.4f}"
+                  f"{run.per_task('searches'):11.4f}{run.per_task('probes'):9.3f}"
+                  f"{run.per_task('barriers'):11.5f}  {shares}", flush=True)
+
+
+def print_variants(simulator, workloads, counts):
+    """How many times faster than today's rules; for `echo` how many times shorter the 99th
+    percentile of the latency."""
+    for workers in counts:
+        print(f"\n{workers} workers{'':42}" + "".join(f"{name:>10}" for name in workloads))
+        for title, settings in VARIANTS.items():
+            gains = [gain(simulator, name, workers, settings) for name in workloads]
+            print(f"{title:52}" + "".join(f"{value:10.2f}" for value in gains), flush=True)
+
+
+def gain(simulator, workload, workers, settings):
+    now = simulator.run(workload, workers)
+    then = simulator.run(workload, workers, *settings)
+    if workload.startswith("echo"):
+        return now.numbers["p99"] / max(then.numbers["p99"], 1)
+    return then.speed_up_base / now.speed_up_base
+
+
+def print_sensitivity(simulator, workloads, counts):
+    for workers in counts:
+        print(f"\n{workers} workers: speed-up today / proposed")
+        print(f"{'':26}" + "".join(f"{name:>18}" for name in workloads))
+        cases = [("as assumed", ())]
+        cases += [(f"{name} = {value:g}", (f"{name}={value}",))
+                  for name, values in SENSITIVITY.items() for value in values]
+        for title, settings in cases:
+            cells = []
+            for name in workloads:
+                base = simulator.run(name, 1, *settings).speed_up_base
+                pair = [simulator.run(name, workers, *settings, *rules).speed_up_base / base
+                        for rules in ((), PROPOSED)]
+                cells.append(f"{pair[0]:.1f} / {pair[1]:.1f}")
+            print(f"{title:26}" + "".join(f"{cell:>18}" for cell in cells), flush=True)
+
+
+def main(arguments):
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--workers", type=parse_counts, default=None)
+    parser.add_argument("--workload", default="all")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--profile", choices=PROFILES, default="server")
+    parser.add_argument("--variants", action="store_true")
+    parser.add_argument("--sensitivity", action="store_true")
+    parser.add_argument("--plot", type=Path, metavar="FOLDER")
+    parser.add_argument("settings", nargs="*", metavar="NAME=VALUE")
+    given = parser.parse_args(arguments)
+    workloads = WORKLOADS if given.workload == "all" else given.workload.split(",")
+    simulator = Simulator(build_simulator(), (*PROFILES[given.profile], *given.settings),
+                          given.seed)
+    few = given.workers or (16, 64, 256)
+    try:
+        if given.variants:
+            print_variants(simulator, workloads, few)
+        if given.sensitivity:
+            print_sensitivity(simulator, workloads, few)
+        if given.plot:
+            import figures  # beside this file
+
+            figures.write(simulator, given.plot)
+        if not (given.variants or given.sensitivity or given.plot):
+            print_curves(simulator, workloads, given.workers or COUNTS)
+    except SimulationFailed as failure:
+        print(f"simulate.py: {failure}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
