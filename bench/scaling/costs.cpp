@@ -36,6 +36,7 @@ constexpr named_number<costs> all_costs[] = {
     {"share_level", &costs::share_level},
     {"make_runnable", &costs::make_runnable},
     {"probe", &costs::probe},
+    {"answer_wait", &costs::answer_wait},
     {"turn", &costs::turn},
     {"create", &costs::create},
     {"finish", &costs::finish},

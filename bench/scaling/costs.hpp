@@ -44,6 +44,7 @@ struct costs {
     double share_level = 30;  // a join that is shared
     double make_runnable = 30;
     double probe = 5;         // a look at a peer whose lines are cached
+    double answer_wait = 0;   // until a victim looks for requests, beside one call
     double turn = 12;         // one turn of the loop
     double create = 110;      // create a task and queue it
     double finish = 60;       // end a task on its creator

@@ -215,7 +215,8 @@ process<bool> worker::steal_fork(worker& victim) {
     } else if (core.rules.steal_fence == 2) {
         // Ask, and wait for the victim's next look and for its answer.
         const double asked = core.hardware.change(victim.own_line, index) + core.price.call;
-        const double answered = core.hardware.distance(victim.index, index);
+        const double answered =
+            core.price.answer_wait + core.hardware.distance(victim.index, index);
         co_await spend(asked + answered, spent_on::search);
     }
     if (victim.forks.empty()) {

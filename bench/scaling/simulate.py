@@ -88,6 +88,7 @@ SENSITIVITY = {
     "first_share": (0.2, 1.0),
     "store_share": (0.05, 1.0),
     "probe": (2, 15),
+    "answer_wait": (250, 2000),
 }
 
 
