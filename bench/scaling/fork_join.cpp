@@ -63,7 +63,8 @@ fork_child* fork_join::make(fork_child* parent, int size, std::uint64_t seed) {
 
 process<nothing> fork_join::run_fork(worker& on, fork_child* what) {
     while (what != nullptr) {
-        if (co_await begin(on, what)) continue;
+        const bool descends = co_await begin(on, what);
+        if (descends) continue;
         what = co_await ended(on, what);
     }
     co_return {};

@@ -64,7 +64,7 @@ process<nothing> worker::park() {
         if (!work) {
             auto& group = core.group_of(index);
             co_await spend(core.hardware.read(group.line, index), spent_on::idle_line);
-            work = group.searching == 0 && co_await peers_have(false);
+            if (group.searching == 0) work = co_await peers_have(false);
         }
     }
     if (!work) co_await sleep_until_something();

@@ -69,7 +69,8 @@ unsigned worker::next_random() {
 
 process<nothing> worker::loop() {
     for (;;) {
-        if (!co_await step()) co_await park();
+        const bool had_work = co_await step();
+        if (!had_work) co_await park();
     }
 }
 
@@ -77,13 +78,16 @@ process<bool> worker::step() {
     co_await spend(core.price.turn, spent_on::work);
     if (++tick_ % look_interval == 0) {
         co_await look_around();
-        if (co_await take_injected()) {
+        const bool injected = co_await take_injected();
+        if (injected) {
             co_await run(std::exchange(found, nullptr));
             co_return true;
         }
     }
-    if (co_await run_next_local()) co_return true;
-    if (!co_await search()) co_return false;
+    const bool was_local = co_await run_next_local();
+    if (was_local) co_return true;
+    const bool any = co_await search();
+    if (!any) co_return false;
     if (found_fork != nullptr) {
         co_await run_stolen(std::exchange(found_fork, nullptr));
     } else {

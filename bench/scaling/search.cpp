@@ -17,7 +17,8 @@ constexpr double charge_at = 150;
 }  // namespace
 
 process<bool> worker::search() {
-    if (co_await look_outside()) co_return true;
+    const bool outside = co_await look_outside();
+    if (outside) co_return true;
     const bool alone = core.workers.size() == 1;
     if (!searching_ && !alone) searching_ = co_await begin_search();
     bool any = false;
@@ -48,8 +49,10 @@ process<bool> worker::begin_search() {
 }
 
 process<bool> worker::look_outside() {
-    if (co_await take_injected()) co_return true;
-    if (!co_await drive_for(*this)) co_return false;
+    const bool injected = co_await take_injected();
+    if (injected) co_return true;
+    const bool woke = co_await drive_for(*this);
+    if (!woke) co_return false;
     if (ready.empty()) co_return false;
     co_await spend(core.hardware.change(ready_top, index), spent_on::search);
     if (ready.empty()) co_return false;
@@ -62,8 +65,10 @@ process<bool> worker::search_in_passes() {
     for (int pass = 0; pass < search_passes; ++pass) {
         ++passes;
         if (pass != 0) co_await spend(core.price.pause, spent_on::search);
-        if (co_await search_peers(pass == search_passes - 1)) co_return true;
-        if (co_await take_injected()) co_return true;
+        const bool stole = co_await search_peers(pass == search_passes - 1);
+        if (stole) co_return true;
+        const bool injected = co_await take_injected();
+        if (injected) co_return true;
     }
     co_return false;
 }
@@ -78,11 +83,12 @@ process<bool> worker::linger() {
         co_await spend(core.price.pause, spent_on::search);
         bool any = co_await look_outside();
         if (!any && !alone) {
-            seen = co_await peers_have(false) ? seen + 1 : 0;
+            const bool has = co_await peers_have(false);
+            seen = has ? seen + 1 : 0;
             const bool is_left_lying = seen >= looks_past_a_single_item;
-            if (is_left_lying || co_await peers_have(true)) {
-                any = co_await search_peers(is_left_lying);
-            }
+            bool worth = is_left_lying;
+            if (!worth) worth = co_await peers_have(true);
+            if (worth) any = co_await search_peers(is_left_lying);
         }
         if (any) {
             waits_.note(true);
@@ -156,7 +162,9 @@ process<bool> worker::search_peers(bool last_pass) {
                            (drives && (core.rules.drive_hint == 0 || !victim.events.empty()));
         if (!worth && owed < charge_at) continue;
         co_await spend(std::exchange(owed, 0), spent_on::search);
-        if (worth && co_await steal_from(victim, last_pass)) co_return true;
+        bool stole = false;
+        if (worth) stole = co_await steal_from(victim, last_pass);
+        if (stole) co_return true;
     }
     co_await spend(owed, spent_on::search);
     co_return false;
@@ -173,7 +181,9 @@ process<bool> worker::steal_from(worker& victim, bool last_pass) {
         }
         const bool drives =
             core.rules.drive_peers != 0 && (core.rules.drive_hint == 0 || !victim.events.empty());
-        if (!any && drives && co_await victim.drive_for(*this) && !ready.empty()) {
+        bool woke = false;
+        if (!any && drives) woke = co_await victim.drive_for(*this);
+        if (woke && !ready.empty()) {
             found = ready.front();
             ready.pop_front();
             co_return true;
