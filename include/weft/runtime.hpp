@@ -100,6 +100,7 @@ public:
     [[nodiscard]] runtime_statistics statistics() const;
 
 private:
+    friend detail::runtime_access;
     /// Watches signals from here on, before the main task can be seen running.
     [[nodiscard]] std::shared_ptr<detail::main_wait> prepare_to_block() const;
     static void block_until_done(detail::main_wait& wait, const any_task& main);

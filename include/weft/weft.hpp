@@ -11,6 +11,7 @@
 #include "weft/net/tcp_stream.hpp"
 #include "weft/runtime.hpp"
 #include "weft/sync/oneshot.hpp"
+#include "weft/sync/strand.hpp"
 #include "weft/task/create_task.hpp"
 #include "weft/time/sleep.hpp"
 #include "weft/time/with_timeout.hpp"

@@ -6,7 +6,21 @@
 #include <cstdio>
 #include <utility>
 
+#include "weft/error.hpp"
+
 namespace weft::detail {
+
+std::string describe(const std::exception_ptr& error) {
+    try {
+        std::rethrow_exception(error);
+    } catch (const std::exception& e) {
+        return e.what();
+    } catch (const cancelled& c) {
+        return c.reason().empty() ? "cancelled" : "cancelled: " + std::string{c.reason()};
+    } catch (...) {
+        return "an exception that is not a std::exception";
+    }
+}
 
 void failure_sink::report(const failure& what) noexcept {
     std::lock_guard guard{mutex_};

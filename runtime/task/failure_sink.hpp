@@ -5,12 +5,17 @@
 // task that may outlive it.
 #pragma once
 
+#include <exception>
 #include <memory>
 #include <mutex>
+#include <string>
 
 #include "weft/task/failure.hpp"
 
 namespace weft::detail {
+
+/// What the exception says, for messages. Throws std::bad_alloc.
+[[nodiscard]] std::string describe(const std::exception_ptr& error);
 
 class failure_sink {
 public:

@@ -153,6 +153,10 @@ void promise_base::leave_parents_place() noexcept {
     static_cast<void>(ended);
 }
 
+promise_base* promise_base::enclosing() const noexcept {
+    return is_child() ? join()->caller_ : caller();
+}
+
 /// Not the home, or one that has shared: the parent's coroutine for the last child, null for the
 /// others.
 std::coroutine_handle<> join_scope::count_shared(worker_port& here) noexcept {

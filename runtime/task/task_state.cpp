@@ -35,19 +35,6 @@ completion_node* reversed(completion_node* node) noexcept {
     return result;
 }
 
-/// What the exception says, for messages.
-std::string describe(const std::exception_ptr& error) {
-    try {
-        std::rethrow_exception(error);
-    } catch (const std::exception& e) {
-        return e.what();
-    } catch (const cancelled& c) {
-        return c.reason().empty() ? "cancelled" : "cancelled: " + std::string{c.reason()};
-    } catch (...) {
-        return "an exception that is not a std::exception";
-    }
-}
-
 }  // namespace
 
 bool task_state::add_completion(completion_node& node) noexcept {

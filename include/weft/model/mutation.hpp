@@ -49,6 +49,12 @@ enum class mutation : std::uint8_t {
     join_counts_locally_for_ever,  ///< a home that has shared goes on counting by itself (J1)
     // include/weft/task/child_list.hpp
     child_looks_before_it_is_added,  ///< add() reads the marks before the list has the node (K2)
+    // include/weft/sync/strand_queue.hpp
+    strand_grants_what_was_withdrawn,  ///< claim() does not look for a withdrawal (N6)
+    strand_forgets_the_driver,         ///< a job brings a driver and does not say so (N3)
+    strand_takes_newest_first,         ///< take() does not reverse what it takes
+    strand_rests_over_new_jobs,        ///< rest() does not look for nodes (N2)
+    strand_driver_leaves_its_jobs,     ///< a driver retires without looking for jobs (N3)
     count,
 };
 

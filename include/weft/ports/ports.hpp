@@ -127,6 +127,14 @@ protected:
     ~runtime_port() = default;
 };
 
+/// The runtime behind its public face, for rooms that do not see that.
+struct runtime_access {
+    template <class Runtime>
+    [[nodiscard]] static runtime_port& port(const Runtime& runtime) {
+        return runtime.port();
+    }
+};
+
 /// This thread's worker, or nullptr. Opaque to the optimiser on purpose: a coroutine may resume on
 /// another thread, so no compiler may keep the address of a thread-local across a suspension.
 [[nodiscard]] worker_port* this_worker() noexcept;

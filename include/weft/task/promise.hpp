@@ -131,10 +131,14 @@ public:
     /// in its parent's place.
     [[nodiscard]] runnable& in_place() const noexcept { return *runnable_; }
     [[nodiscard]] const std::source_location& location() const noexcept { return location_; }
+    /// For a coroutine that does nothing but run another: shows that one's place.
+    void stand_for(const std::source_location& location) noexcept { location_ = location; }
     /// Who awaits this one; null for the outermost, which a task, or a join, waits for.
     [[nodiscard]] promise_base* caller() const noexcept {
         return is_child() ? nullptr : reinterpret_cast<promise_base*>(caller_);
     }
+    /// The same across joins: null for the outermost of a task.
+    [[nodiscard]] promise_base* enclosing() const noexcept;
     /// Whether it is the outermost of a child of a join, and of which.
     [[nodiscard]] bool is_child() const noexcept { return (caller_ & child_mark) != 0; }
     [[nodiscard]] bool is_child_of(const join_scope& join) const noexcept {

@@ -77,6 +77,10 @@ public:
         return references_.load(std::memory_order_acquire) == 1 &&  // T1: the others' last uses
                awaiters_.load(std::memory_order_acquire) == 0;      // T2
     }
+    /// For a new task that is to have no handle, before it is registered.
+    void leave_to_runtime() noexcept {
+        references_.store(1, std::memory_order_relaxed);  // T1: nobody else knows it yet
+    }
     /// Gives up a task that was never registered: destroys the body, drops the runtime's reference.
     void discard() noexcept;
 
