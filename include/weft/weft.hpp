@@ -5,6 +5,9 @@
 #pragma once
 
 #include "weft/combine/gather.hpp"
+#include "weft/combine/parallel_for.hpp"
+#include "weft/combine/parallel_invoke.hpp"
+#include "weft/combine/parallel_reduce.hpp"
 #include "weft/combine/when_all.hpp"
 #include "weft/error.hpp"
 #include "weft/net/tcp_listener.hpp"

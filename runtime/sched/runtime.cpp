@@ -62,9 +62,7 @@ void runtime::set_failure_handler(failure_handler handler) {
     core_->failures()->set_handler(std::move(handler));
 }
 
-unsigned runtime::worker_count() const noexcept {
-    return static_cast<unsigned>(core_->workers().size());
-}
+unsigned runtime::worker_count() const noexcept { return core_->worker_count(); }
 
 runtime_statistics runtime::statistics() const { return core_->statistics(); }
 

@@ -52,6 +52,9 @@ public:
     std::shared_ptr<failure_sink> failures() noexcept override { return failures_; }
     std::vector<task_state*> live_tasks() override { return registry_.snapshot(); }
     worker_port& any_worker() noexcept override { return *workers_.front(); }
+    unsigned worker_count() const noexcept override {
+        return static_cast<unsigned>(workers_.size());
+    }
 
     void close();
     [[nodiscard]] bool is_stopping() const noexcept {

@@ -122,6 +122,7 @@ public:
     [[nodiscard]] virtual worker_port& any_worker() noexcept = 0;
     /// Tasks that are not done, each with a reference for the caller. Throws std::bad_alloc.
     [[nodiscard]] virtual std::vector<task_state*> live_tasks() = 0;
+    [[nodiscard]] virtual unsigned worker_count() const noexcept = 0;
 
 protected:
     ~runtime_port() = default;
