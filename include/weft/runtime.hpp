@@ -13,6 +13,7 @@
 #include <string_view>
 #include <utility>
 
+#include "weft/sched/slow_run.hpp"
 #include "weft/task/create_task.hpp"
 #include "weft/task/failure.hpp"
 
@@ -43,6 +44,13 @@ struct runtime_options {
     /// does so only while its last waits were about that short, and not where there are more
     /// workers than cores. A sender's wake-up then costs it no system call. Zero: sleep at once.
     std::chrono::nanoseconds idle_spin = std::chrono::microseconds{20};
+    /// A task that has kept its worker for this long, computing or blocked in a system call, is
+    /// named: see set_slow_run_handler. Zero: never.
+    std::chrono::nanoseconds slow_run = std::chrono::milliseconds{10};
+    /// How many threads may begin beside the workers while all of those are kept by their tasks, so
+    /// that ready tasks, timers and sockets are served. They are started when first needed and
+    /// sleep when not; to the hooks their indices follow the workers'. None beside a single worker.
+    unsigned rescue_workers = 4;
 };
 
 /// Counts since the runtime began; a worker's own are summed while it runs, so they are a moment's
@@ -57,6 +65,7 @@ struct runtime_statistics {
     std::uint64_t injected = 0;      ///< runnables taken from the injection queue
     std::uint64_t timers_armed = 0;  ///< timers that are armed now
     std::uint64_t live_tasks = 0;    ///< tasks that are not done now
+    unsigned rescue_workers = 0;     ///< started so far, on duty or resting
 };
 
 namespace detail {
@@ -95,6 +104,10 @@ public:
 
     /// Called with exceptions that nobody receives; empty: a line on standard error.
     void set_failure_handler(failure_handler handler);
+
+    /// Called with tasks that keep their worker for longer than runtime_options::slow_run, once for
+    /// each run and at most ten times a second; empty: a line on standard error.
+    void set_slow_run_handler(slow_run_handler handler);
 
     [[nodiscard]] unsigned worker_count() const noexcept;
     [[nodiscard]] runtime_statistics statistics() const;

@@ -20,6 +20,7 @@ void gather_core::drop() noexcept {
 
 bool gather_core::begin(runnable& awaiting) noexcept {
     awaiting_ = &awaiting;
+    waiter_.store(awaiting.owner, std::memory_order_relaxed);  // G4: not shared yet
     std::size_t count = children_.size();
     remaining_.store(count + 1, std::memory_order_relaxed);   // G3: not shared yet
     references_.fetch_add(count, std::memory_order_relaxed);  // G2: one for each member
@@ -38,11 +39,33 @@ bool gather_core::begin(runnable& awaiting) noexcept {
     return (last && resolve(nullptr)) || decided;
 }
 
+constinit const completion_kind gather_core::member::kind{
+    .notify = &on_done,
+    .waiter =
+        [](completion_node& node) noexcept { return static_cast<member&>(node).core->waiter(); },
+};
+
 void gather_core::member::on_done(completion_node& node) noexcept {
     auto& self = static_cast<member&>(node);
     gather_core* core = self.core;
     if (core->child_done(*self.task)) wake(*core->awaiting_);
     core->drop();
+}
+
+void gather_core::forget_waiter() noexcept {
+    if (awaiting_ == nullptr) return;  // the await never began
+    while (waiter_.exchange(nullptr, std::memory_order_acq_rel) == nullptr) {  // G4
+        real_environment::relax();  // somebody looks and will put it back
+    }
+}
+
+/// One that finds another at it names nobody.
+task_state* gather_core::waiter() noexcept {
+    task_state* awaiting = waiter_.exchange(nullptr, std::memory_order_acq_rel);  // G4
+    if (awaiting == nullptr) return nullptr;
+    awaiting->retain();
+    waiter_.store(awaiting, std::memory_order_release);  // G4
+    return awaiting;
 }
 
 bool gather_core::child_done(task_state& child) noexcept {

@@ -7,7 +7,8 @@ namespace weft::detail {
 
 struct completion_latch::watcher : completion_node {
     explicit watcher(std::shared_ptr<completion_latch> target) noexcept
-        : completion_node(&on_done), latch(std::move(target)) {}
+        : completion_node(kind), latch(std::move(target)) {}
+    static const completion_kind kind;
     static void on_done(completion_node& node) noexcept {
         std::unique_ptr<watcher> self{static_cast<watcher*>(&node)};
         self->latch->remaining_.fetch_sub(1, std::memory_order_acq_rel);  // X2
@@ -15,6 +16,8 @@ struct completion_latch::watcher : completion_node {
     }
     std::shared_ptr<completion_latch> latch;
 };
+
+constinit const completion_kind completion_latch::watcher::kind{&on_done, nullptr};
 
 void completion_latch::watch(task_state& task) {
     auto node = std::make_unique<watcher>(shared_from_this());

@@ -6,6 +6,7 @@
 // futex; either way it makes no system call but the wait itself until something happens.
 
 #include <algorithm>
+#include <utility>
 
 #include "sched/runtime_core.hpp"
 #include "sched/worker.hpp"
@@ -13,12 +14,8 @@
 
 namespace weft::detail {
 
-namespace {
-constexpr nanoseconds first_watch{1'000'000};
-constexpr nanoseconds longest_watch{4'000'000};
-}  // namespace
-
 void worker::park() noexcept {
+    if (is_off_duty()) return rest_on_bench();
     runnable* found = nullptr;
     bool work = core_.idle.announce_idle(index_, searching_, [&] {
         found = rescan();
@@ -27,15 +24,14 @@ void worker::park() noexcept {
         return core_.idle.searching() == 0 && peers_have_work();
     });
     searching_ = false;
-    if (!work) sleep_until_something();
+    if (!work) wait_for_events();
+    was_asleep_ = true;
     if (core_.idle.retract_idle(index_) == retract_result::claimed) {
         parker_.clear_token();
         searching_ = true;
     } else if (work && found == nullptr) {
         // A producer may have seen this worker searching and called nobody: go on searching.
         searching_ = core_.idle.begin_search();
-    } else if (!work) {
-        owes_watch_ = !alone_;
     }
     if (found == nullptr) return;
     queue(*found);
@@ -43,38 +39,23 @@ void worker::park() noexcept {
     core_.notify_one();
 }
 
-// One idle worker keeps watch while a peer is awake: it sleeps for a few milliseconds at a time and
-// then searches, which serves what a busy peer cannot: its single ready task, its timers, its
-// descriptors. When all are idle nobody keeps watch, and nobody wakes up without a cause.
-//
-// W1 wakes by an event of its own while W2 goes to sleep: W2 announced itself, then looks who is
-// awake; W1 retracts, then looks whether somebody keeps watch. By the fence of the announcement one
-// of them sees the other: W2 sleeps with a limit, or W1 calls it.
-//
-// W1 looks only once it has something to run. If it called whenever it wakes, the end of a watch
-// that found nothing would call W2, which then is the awake peer that W1 has to watch, for ever.
-void worker::sleep_until_something() noexcept {
-    owes_watch_ = false;
-    bool watching = !alone_ && core_.idle.idle_count() < core_.workers().size();
-    if (!watching) {
-        watch_interval_ = first_watch;
-        wait_for_events(time_point::max());
-        return;
-    }
-    core_.watched.store(true, std::memory_order_relaxed);  // advisory: call_watch's fence orders
-    wait_for_events(env::now() + watch_interval_);
-    watch_interval_ = std::min(2 * watch_interval_, longest_watch);
-    core_.watched.store(false, std::memory_order_relaxed);  // advisory: this worker is awake
+/// A rescue worker off duty is in no idle set, so nobody calls it but the watchdog. What was armed
+/// and registered here while it was on duty stays here: that it wakes for, and hands what became
+/// ready to the others.
+void worker::rest_on_bench() noexcept {
+    if (core_.idle.retire(std::exchange(searching_, false))) core_.notify_one();
+    benched_.store(true, std::memory_order_relaxed);  // hint: driving decides who drives
+    wait_for_events();
+    benched_.store(false, std::memory_order_relaxed);  // hint: driving decides who drives
+    was_asleep_ = true;
+    if (is_off_duty()) hand_over();
 }
 
-void worker::call_watch() noexcept {
-    if (!owes_watch_) return;
-    owes_watch_ = false;
-    env::light_fence();                                    // the retraction before the look
-    if (!core_.watched.load(std::memory_order_relaxed)) {  // advisory: one more wake-up at worst
-        core_.notify_one();
-    }
+void worker::hand_over() noexcept {
+    while (runnable* next = next_local()) core_.inject(*next);
 }
+
+bool worker::is_off_duty() const noexcept { return is_rescue_ && !core_.watch.wants(index_); }
 
 /// Injected work must be taken to be seen: the queue's emptiness is no fact between threads.
 runnable* worker::rescan() noexcept { return take_injected(); }
@@ -88,10 +69,10 @@ bool worker::peers_have_surplus() const noexcept {
                                [](const auto& peer) { return peer->has_surplus(); });
 }
 
-void worker::wait_for_events(time_point limit) noexcept {
+void worker::wait_for_events() noexcept {
     // A peer may still be in its one non-blocking look at this shard.
     while (driving_.exchange(true, std::memory_order_acquire)) env::relax();  // S5
-    time_point deadline = std::min(limit, timers_.next_deadline());
+    time_point deadline = timers_.next_deadline();
     counts.parks.add(1);
     bool polls = reactor_.registered() != 0;
     trace::park(trace, 0, 0, 0, polls ? trace::park_reason::poll : trace::park_reason::idle);
@@ -106,14 +87,15 @@ void worker::wait_for_events(time_point limit) noexcept {
         if (deadline != time_point::max()) {
             timeout = std::max(nanoseconds::zero(), nanoseconds{deadline - env::now()});
         }
-        if (poll(timeout, *this)) cause = trace::unpark_cause::io;
+        if (poll(timeout, counts)) cause = trace::unpark_cause::io;
         if (parker_.finish_poll()) cause = trace::unpark_cause::woken;
     }
-    if (fire_timers(*this)) cause = trace::unpark_cause::timer;
+    if (fire_timers(trace, counts)) cause = trace::unpark_cause::timer;
     batch_ = false;
     driving_.store(false, std::memory_order_release);  // S5
-    last_look_ = env::now();
-    if (cause != trace::unpark_cause::timeout) waits_.end_asleep(last_look_);
+    const time_point now = env::now();
+    note_look(now);
+    if (cause != trace::unpark_cause::timeout) waits_.end_asleep(now);
     trace::unpark(trace, cause);
 }
 

@@ -28,10 +28,11 @@ constexpr nanoseconds poll_interval{20'000};
 
 }  // namespace
 
-worker::worker(runtime_core& core, unsigned index, bool alone, nanoseconds idle_spin)
-    : worker_port(core, alone),
+worker::worker(runtime_core& core, unsigned index, role as, nanoseconds idle_spin)
+    : worker_port(core, as == role::alone),
       core_(core),
       index_(index),
+      is_rescue_(as == role::rescue),
       reactor_(make_system_poller()),
       waits_(idle_spin),
       random_(0x9e3779b9u * (index + 1)) {}
@@ -43,9 +44,14 @@ void worker::loop() noexcept {
 
 bool worker::step() noexcept {
     core_.refuse_copy();
-    bool after_burst = fork_budget_ == 0;
-    fork_budget_ = forks_per_turn;
+    bool after_burst = fork_budget_.load(std::memory_order_relaxed) == 0;  // its own
+    renew_budget();
     if (++tick_ % look_interval == 0 || after_burst) [[unlikely]] {
+        if (is_off_duty() && !core_.is_stopping()) {
+            hand_over();
+            rest_on_bench();
+            return true;
+        }
         look_around();
         if (runnable* next = take_injected()) {
             run(next);
@@ -95,14 +101,15 @@ runnable* worker::take_slot() noexcept {
 }
 
 void worker::run(runnable* next) noexcept {
-    if (searching_ || owes_watch_) [[unlikely]] {
+    if (searching_ || was_asleep_) [[unlikely]] {
         leave_search();
-        call_watch();
+        call_watchdog();
     }
     next->worker = this;
-    current = next;
-    trace::task_run(trace, next->owner->id(), next->runs, found_in_, ready_.size_hint());
+    if (trace.on(trace::bits::tasks)) [[unlikely]]  // its arguments are not free
+        trace::task_run(trace, next->owner->id(), next->runs, found_in_, ready_.size_hint());
     counts.resumptions.add(1);
+    current.set(*next);  // counted before, so that nobody takes it for what ran last
     bool first_step = next->runs++ == 0;
     if (first_step && next->lifecycle.has_requests()) [[unlikely]] {
         if (std::coroutine_handle<> after = next->ops->abandon(*next)) after.resume();
@@ -115,23 +122,34 @@ void worker::run(runnable* next) noexcept {
         std::exchange(deferred_transfer, nullptr).resume();
     }
     transfer_depth = 0;
-    current = nullptr;
+    WEFT_DCHECK(current.is_empty(), "a runnable went on without leaving its worker");
+}
+
+void worker::call_watchdog() noexcept {
+    if (!was_asleep_) return;
+    was_asleep_ = false;
+    core_.watch.call();
+}
+
+void worker::renew_budget() noexcept {
+    fork_budget_.store(forks_per_turn, std::memory_order_relaxed);  // its own; the watchdog's hint
 }
 
 bool worker::renew_fork_budget() noexcept {
+    bursts_.add(1);
     look_around();
     if (runnable* next = take_injected()) queue(*next);
     const bool ready =
         !ready_.is_empty() || next_slot_.load(std::memory_order_relaxed) != nullptr;  // S4: hint
-    if (!ready) fork_budget_ = forks_per_turn;
+    if (!ready) renew_budget();
     return !ready;
 }
 
 /// Timers and descriptors get their turn although there is work.
 void worker::look_around() noexcept {
     time_point now = env::now();
-    if (now - last_look_ < poll_interval) return;
-    last_look_ = now;
+    if (now - last_look() < poll_interval) return;
+    note_look(now);
     drive_if_free();
 }
 

@@ -62,6 +62,11 @@ void runtime::set_failure_handler(failure_handler handler) {
     core_->failures()->set_handler(std::move(handler));
 }
 
+void runtime::set_slow_run_handler(slow_run_handler handler) {
+    core_->refuse_copy();
+    core_->watch.set_handler(std::move(handler));
+}
+
 unsigned runtime::worker_count() const noexcept { return core_->worker_count(); }
 
 runtime_statistics runtime::statistics() const { return core_->statistics(); }

@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <sys/prctl.h>
 
+#include <algorithm>
 #include <csignal>
 #include <new>
 #include <stdexcept>
@@ -29,6 +30,12 @@ unsigned checked_workers(unsigned wanted) {
         throw std::invalid_argument("weft: a runtime has at most 256 workers");
     }
     return wanted;
+}
+
+/// One worker keeps a strict order, which a second one beside it would break.
+unsigned checked_capacity(unsigned workers, unsigned rescue) {
+    constexpr unsigned limit = idle_set<real_environment>::worker_limit;
+    return workers == 1 ? 1 : workers + std::min(rescue, limit - workers);
 }
 
 /// None where workers have to share cores: who looks around would keep another from its own.
@@ -77,20 +84,27 @@ void pin_to_core(unsigned index) noexcept {
 }  // namespace
 
 runtime_core::runtime_core(const runtime_options& options)
-    : idle(checked_workers(options.workers)),
-      injected(checked_workers(options.workers)),
+    : regular_(checked_workers(options.workers)),
+      capacity_(checked_capacity(regular_, options.rescue_workers)),
+      idle_spin_(checked_spin(options.idle_spin, regular_)),
+      idle(regular_, capacity_ - regular_),
+      injected(capacity_),
       options_(options),
       thread_name_(options.thread_name),
       failures_(std::make_shared<failure_sink>()),
-      registry_(checked_workers(options.workers)) {
+      registry_(capacity_),
+      workers_(std::make_unique<std::unique_ptr<worker>[]>(capacity_)) {
+    if (options.slow_run < nanoseconds::zero()) {
+        throw std::invalid_argument("weft: slow_run is at least zero");
+    }
     env::initialise();
     guard_forks();
-    unsigned count = checked_workers(options.workers);
-    nanoseconds spin = checked_spin(options.idle_spin, count);
-    workers_.reserve(count);
-    for (unsigned i = 0; i < count; ++i) {
-        workers_.push_back(std::make_unique<worker>(*this, i, count == 1, spin));
+    threads_.reserve(capacity_);
+    for (unsigned i = 0; i < regular_; ++i) {
+        auto as = is_single() ? worker::role::alone : worker::role::regular;
+        workers_[i] = std::make_unique<worker>(*this, i, as, idle_spin_);
     }
+    published_.store(regular_, std::memory_order_release);  // K4
     trace::start_from_environment();
     live_runtime::enter(*this);
     try {
@@ -111,11 +125,11 @@ runtime_core::~runtime_core() {
 
 void runtime_core::start_threads() {
     blocked_signals none;
-    threads_.reserve(workers_.size());
     try {
-        for (unsigned i = 0; i < workers_.size(); ++i) {
-            threads_.emplace_back(options_.stack_size, &enter_thread, workers_[i].get());
+        for (const auto& w : workers()) {
+            threads_.emplace_back(options_.stack_size, &enter_thread, w.get());
         }
+        watch.start();  // it inherits the blocked signals, and so do rescue workers
     } catch (...) {
         stop_threads();
         throw;
@@ -127,8 +141,23 @@ void runtime_core::start_threads() {
 void runtime_core::await_emitters() noexcept {
     for (;;) {
         std::uint32_t attached = attached_.load(std::memory_order_acquire);  // K3
-        if (attached == workers_.size()) return;
+        if (attached == regular_) return;
         env::futex_wait(attached_, attached, time_point::max());
+    }
+}
+
+void runtime_core::start_rescue_worker() {
+    const auto index = static_cast<unsigned>(workers().size());
+    if (workers_[index] == nullptr) {  // else the last try made it, and peers may have seen it
+        workers_[index] = std::make_unique<worker>(*this, index, worker::role::rescue, idle_spin_);
+    }
+    // Before the thread, which must find itself among the workers.
+    published_.store(index + 1, std::memory_order_release);  // K4
+    try {
+        threads_.emplace_back(options_.stack_size, &enter_thread, workers_[index].get());
+    } catch (...) {
+        published_.store(index, std::memory_order_release);  // K4
+        throw;
     }
 }
 
@@ -143,8 +172,9 @@ void runtime_core::thread_body(worker& mine, unsigned index) noexcept {
     // Fact: the kernel delays timed waits by up to 50 us to merge them; a task runtime has merged
     // its timers already.
     prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0);
-    if (options_.pin) pin_to_core(index);
+    if (options_.pin && index < regular_) pin_to_core(index);
     set_this_worker(&mine);
+    mine.processor_time.adopt_this_thread();
     trace::attach(mine.trace, trace::emitter_kind::worker, index, name);
     attached_.fetch_add(1, std::memory_order_release);  // K3
     env::futex_wake(attached_, 1);
@@ -158,8 +188,10 @@ void runtime_core::thread_body(worker& mine, unsigned index) noexcept {
 }
 
 void runtime_core::stop_threads() noexcept {
+    watch.stop();
     stopping_.store(true, std::memory_order_release);  // K1
     idle.notify_all([this](std::size_t w) { workers_[w]->unpark(); });
+    for (const auto& w : workers().subspan(regular_)) w->unpark();  // who rests is in no set
     for (worker_thread& t : threads_) t.join();
     threads_.clear();
 }
@@ -218,7 +250,7 @@ std::uint64_t runtime_core::next_task_id() noexcept {
 
 runtime_statistics runtime_core::statistics() {
     runtime_statistics sum;
-    for (auto& w : workers_) {
+    for (const auto& w : workers()) {
         sum.resumptions += w->counts.resumptions.read();
         sum.steals += w->counts.steals.read();
         sum.stolen += w->counts.stolen.read();
@@ -228,6 +260,9 @@ runtime_statistics runtime_core::statistics() {
         sum.injected += w->counts.injected.read();
         sum.timers_armed += w->timers().armed();
     }
+    sum.timers_fired += watch.counts.timers.read();
+    sum.polls += watch.counts.polls.read();
+    sum.rescue_workers = static_cast<unsigned>(workers().size()) - regular_;
     sum.live_tasks = registry_.size();
     return sum;
 }

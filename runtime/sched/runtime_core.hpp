@@ -5,7 +5,8 @@
 //
 // Protocol: end of a runtime                         checked by: tests/stress/sched_stress_test.cpp
 // Roles      closer (a thread that is no worker) · workers · foreign threads inside inject()
-// Fields     workers, options: immutable once started · stopping: atomic, one way
+// Fields     options: immutable once started · workers: the regular ones from the start, the rescue
+//            workers added by the watchdog · stopping: atomic, one way
 //            · closed, abandoned → close_mutex, held for the whole of close()
 //            · injectors: threads inside inject()
 // Edges      K1 stopping release → a worker's acquire: nothing is left to run
@@ -13,6 +14,7 @@
 //            feeding it for ever
 //            K2 injectors decrement release → the destructor's acquire: nobody is in here any more
 //            K3 attached increment release → the constructor's acquire: the workers' emitters
+//            K4 published release → acquire: a rescue worker that was added
 // Races      A foreign thread cancels the last task: as soon as the task is queued it may run, end
 //            and let the runtime close, while that thread is still about to call a worker. The
 //            destructor waits for it (K2); it counted itself before it queued the task, so whoever
@@ -23,12 +25,14 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "sched/fork_guard.hpp"
 #include "sched/spill_list.hpp"
 #include "sched/task_registry.hpp"
+#include "sched/watchdog.hpp"
 #include "sched/worker.hpp"
 #include "sched/worker_thread.hpp"
 #include "task/failure_sink.hpp"
@@ -39,6 +43,10 @@
 namespace weft::detail {
 
 class runtime_core final : public runtime_port {
+    const unsigned regular_;
+    const unsigned capacity_;  // with the rescue workers
+    const nanoseconds idle_spin_;
+
 public:
     explicit runtime_core(const runtime_options& options);
     ~runtime_core();
@@ -51,10 +59,9 @@ public:
     std::uint64_t next_task_id() noexcept override;
     std::shared_ptr<failure_sink> failures() noexcept override { return failures_; }
     std::vector<task_state*> live_tasks() override { return registry_.snapshot(); }
-    worker_port& any_worker() noexcept override { return *workers_.front(); }
-    unsigned worker_count() const noexcept override {
-        return static_cast<unsigned>(workers_.size());
-    }
+    worker_port& any_worker() noexcept override { return *workers_[0]; }
+    /// Without the rescue workers.
+    unsigned worker_count() const noexcept override { return regular_; }
 
     void close();
     [[nodiscard]] bool is_stopping() const noexcept {
@@ -74,10 +81,18 @@ public:
 
     using env = real_environment;
     idle_set<env> idle;
-    env::atomic<bool> watched{false};  // an idle worker keeps watch: see park.cpp
+    watchdog watch{*this};
     injection_queue<runnable> injected;
     spill_list spilled;
-    [[nodiscard]] std::vector<std::unique_ptr<worker>>& workers() noexcept { return workers_; }
+    /// The regular workers, then the rescue workers that there are.
+    [[nodiscard]] std::span<const std::unique_ptr<worker>> workers() const noexcept {
+        return {workers_.get(), published_.load(std::memory_order_acquire)};  // K4
+    }
+    [[nodiscard]] unsigned worker_capacity() const noexcept { return capacity_; }
+    [[nodiscard]] bool is_single() const noexcept { return regular_ == 1; }
+    /// The watchdog, below the capacity: adds a rescue worker and starts its thread. Throws
+    /// std::system_error, std::bad_alloc; then nothing has changed.
+    void start_rescue_worker();
     [[nodiscard]] const runtime_options& options() const noexcept { return options_; }
 
 private:
@@ -95,8 +110,9 @@ private:
     std::string thread_name_;
     std::shared_ptr<failure_sink> failures_;
     task_registry registry_;
-    std::vector<std::unique_ptr<worker>> workers_;
-    std::vector<worker_thread> threads_;
+    std::unique_ptr<std::unique_ptr<worker>[]> workers_;
+    env::atomic<unsigned> published_{0};
+    std::vector<worker_thread> threads_;  // room for all is there from the start
     env::atomic<bool> stopping_{false};
     env::atomic<bool> closing_{false};
     env::atomic<std::uint32_t> injectors_{0};

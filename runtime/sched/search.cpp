@@ -77,7 +77,7 @@ void worker::leave_search() noexcept {
 }
 
 runnable* worker::search_peers(bool last_pass) noexcept {
-    auto& all = core_.workers();
+    const auto all = core_.workers();
     random_ ^= random_ << 13;  // xorshift: G. Marsaglia, Xorshift RNGs (2003)
     random_ ^= random_ >> 17;
     random_ ^= random_ << 5;
@@ -134,24 +134,29 @@ runnable* worker::take_injected() noexcept {
 }
 
 bool worker::drive_for(worker& helper) noexcept {
-    if (driving_.exchange(true, std::memory_order_acquire)) return false;  // S5
     helper.batch_ = true;
-    bool woke = fire_timers(helper);
-    woke = poll(nanoseconds::zero(), helper) || woke;
+    bool woke = drive(helper.trace, helper.counts);
     helper.batch_ = false;
+    return woke;
+}
+
+bool worker::drive(trace::emitter& emitter, counters& driver) noexcept {
+    if (driving_.exchange(true, std::memory_order_acquire)) return false;  // S5
+    bool woke = fire_timers(emitter, driver);
+    woke = poll(nanoseconds::zero(), driver) || woke;
     driving_.store(false, std::memory_order_release);  // S5
     return woke;
 }
 
-bool worker::fire_timers(worker& helper) noexcept {
-    std::size_t fired = timers_.fire_due(env::now(), helper);
-    helper.counts.timers.add(fired);
+bool worker::fire_timers(trace::emitter& emitter, counters& driver) noexcept {
+    std::size_t fired = timers_.fire_due(env::now(), emitter);
+    driver.timers.add(fired);
     return fired != 0;
 }
 
-bool worker::poll(nanoseconds timeout, worker& helper) noexcept {
+bool worker::poll(nanoseconds timeout, counters& driver) noexcept {
     if (reactor_.registered() == 0 && timeout == nanoseconds::zero()) return false;
-    helper.counts.polls.add(1);
+    driver.polls.add(1);
     auto woken = reactor_.poll(timeout, [](io_waiter* waiter) { waiter->wake(waiter); });
     return woken.has_value() && *woken != 0;
 }

@@ -66,6 +66,9 @@ void runtime_core::close() {
             "a runtime cannot be closed or destroyed by one of its own tasks: return from the main "
             "task instead");
     }
+    if (watch.is_this_thread()) {
+        throw usage_error("a runtime cannot be closed by its own handler for slow runs");
+    }
     std::lock_guard guard{close_mutex_};  // a second caller returns when the first one does
     if (closed_) return;
     closing_.store(true, std::memory_order_relaxed);  // hint, no edge
@@ -78,7 +81,10 @@ void runtime_core::close() {
         }
     }
     closed_ = true;
-    if (!abandoned_) stop_threads();
+    if (abandoned_)
+        watch.stop();  // its handler may go now
+    else
+        stop_threads();
 }
 
 /// Cancels and awaits what is alive now; false if the deadline passed.

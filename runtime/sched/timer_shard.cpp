@@ -20,7 +20,7 @@ bool timer_shard::disarm(timer_waiter& entry) noexcept {
     return wheel_.remove(entry);
 }
 
-std::size_t timer_shard::fire_due(time_point now, worker_port& driver) noexcept {
+std::size_t timer_shard::fire_due(time_point now, trace::emitter& driver) noexcept {
     timer_list due;
     std::size_t count = 0;
     {
@@ -32,7 +32,7 @@ std::size_t timer_shard::fire_due(time_point now, worker_port& driver) noexcept 
         auto& waiter = static_cast<timer_waiter&>(*entry);
         std::int64_t due_at = std::max<std::int64_t>(waiter.deadline(), 0);  // no overflow
         auto late = static_cast<std::uint64_t>(now.time_since_epoch().count() - due_at);
-        trace::timer_fire(driver.trace, waiter.fire(waiter), late);
+        trace::timer_fire(driver, waiter.fire(waiter), late);
     }
     return count;
 }

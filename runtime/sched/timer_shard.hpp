@@ -23,9 +23,9 @@ public:
     bool disarm(timer_waiter& entry) noexcept override;
 
     /// Fires everything due at `now`, outside the lock. Returns how many. Driver only.
-    std::size_t fire_due(time_point now, worker_port& driver) noexcept;
+    std::size_t fire_due(time_point now, trace::emitter& driver) noexcept;
 
-    /// The earliest deadline, never later than it is; time_point::max() if none. Driver only.
+    /// The earliest deadline, never later than it is; time_point::max() if none. Any thread.
     [[nodiscard]] time_point next_deadline() noexcept;
     [[nodiscard]] std::size_t armed() noexcept;
 

@@ -24,6 +24,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "sched/thread_clock.hpp"
 #include "sched/timer_shard.hpp"
 #include "weft/park/parker.hpp"
 #include "weft/park/wait_history.hpp"
@@ -54,7 +55,11 @@ private:
 
 class worker final : public worker_port {
 public:
-    worker(runtime_core& core, unsigned index, bool alone, nanoseconds idle_spin);
+    struct counters {
+        worker_counter resumptions, steals, stolen, parks, polls, timers, injected;
+    };
+    enum class role : std::uint8_t { alone, regular, rescue };
+    worker(runtime_core& core, unsigned index, role as, nanoseconds idle_spin);
     worker(const worker&) = delete;
     worker& operator=(const worker&) = delete;
 
@@ -74,9 +79,26 @@ public:
     /// Any thread: whether there is more than this worker is about to run itself.
     [[nodiscard]] bool has_surplus() const noexcept;
 
-    struct counters {
-        worker_counter resumptions, steals, stolen, parks, polls, timers, injected;
-    } counts;
+    /// Fires this worker's timers and polls its descriptors once, on the caller's thread; true if
+    /// that woke something. Not if somebody else is at it.
+    bool drive(trace::emitter& emitter, counters& driver) noexcept;
+
+    // Any thread, for the watchdog.
+    /// Differs after every resumption, and after every child of a burst of forks.
+    [[nodiscard]] std::uint64_t progress() const noexcept {
+        const std::uint64_t turns = counts.resumptions.read() + bursts_.read();
+        return (turns << 11) + fork_budget_.load(std::memory_order_relaxed);  // hint
+    }
+    /// When it last looked at its own timers and descriptors.
+    [[nodiscard]] time_point last_look() const noexcept {
+        return time_point{nanoseconds{last_look_.load(std::memory_order_relaxed)}};  // hint
+    }
+    [[nodiscard]] bool is_on_bench() const noexcept {
+        return benched_.load(std::memory_order_relaxed);  // hint: driving decides who drives
+    }
+    thread_clock processor_time;
+
+    counters counts;
     [[nodiscard]] timer_shard& timers() noexcept { return timers_; }
     [[nodiscard]] unsigned index() const noexcept { return index_; }
 
@@ -98,6 +120,12 @@ private:
     [[nodiscard]] runnable* next_local() noexcept;
     [[nodiscard]] runnable* take_slot() noexcept;
     void run(runnable* next) noexcept;
+    void call_watchdog() noexcept;
+    void renew_budget() noexcept;
+    void note_look(time_point now) noexcept {
+        const nanoseconds since_start = now.time_since_epoch();
+        last_look_.store(since_start.count(), std::memory_order_relaxed);  // its own; a hint
+    }
     void look_around() noexcept;
     bool renew_fork_budget() noexcept override;
 
@@ -113,17 +141,17 @@ private:
     [[nodiscard]] runnable* take_injected() noexcept;
     void leave_search() noexcept;
     bool drive_if_free() noexcept { return drive_for(*this); }
-    /// Fires this worker's timers and polls its descriptors once, on the helper's thread; true if
-    /// that woke something, which is then in the helper's queue. Not if somebody else is at it.
+    /// drive() on the helper's thread: what it woke is then in the helper's queue.
     bool drive_for(worker& helper) noexcept;
-    bool fire_timers(worker& helper) noexcept;
-    bool poll(nanoseconds timeout, worker& helper) noexcept;
+    bool fire_timers(trace::emitter& emitter, counters& driver) noexcept;
+    bool poll(nanoseconds timeout, counters& driver) noexcept;
 
     // park.cpp
     void park() noexcept;
-    void sleep_until_something() noexcept;
-    void call_watch() noexcept;
-    void wait_for_events(time_point limit) noexcept;
+    void rest_on_bench() noexcept;
+    void hand_over() noexcept;
+    [[nodiscard]] bool is_off_duty() const noexcept;
+    void wait_for_events() noexcept;
     [[nodiscard]] runnable* rescan() noexcept;
     [[nodiscard]] bool peers_have_work() const noexcept;
 
@@ -139,6 +167,9 @@ private:
 
     runtime_core& core_;
     const unsigned index_;
+    const bool is_rescue_;
+    env::atomic<bool> benched_{false};
+    worker_counter bursts_;
     runnable_deque ready_;
     runnable_deque::owner_handle my_ready_{ready_.owner()};
     alignas(64) env::atomic<runnable*> next_slot_{nullptr};
@@ -149,16 +180,15 @@ private:
     timer_shard timers_;
 
     bool searching_ = false;
-    bool owes_watch_ = false;        // woke up uncalled: see to a watch before running anything
+    bool was_asleep_ = false;        // has run nothing since: the watchdog may be asleep too
     bool batch_ = false;             // waking from timers and descriptors: no run-next slot
     std::uint32_t slot_streak_ = 0;  // runnables taken from the slot in a row
     std::uint32_t tick_ = 0;
     trace::run_source found_in_ = trace::run_source::local;  // where `run` gets its argument from
     std::uint64_t next_id_ = 0;
     std::uint64_t end_id_ = 0;
-    time_point last_look_{};
+    env::atomic<std::int64_t> last_look_{0};
     wait_history waits_;
-    nanoseconds watch_interval_{1'000'000};
     std::uint32_t random_;
 };
 

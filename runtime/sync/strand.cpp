@@ -25,7 +25,7 @@ strand_core* strand_core::make(runtime_port& home) {
 
 runtime_port& strand_core::runtime_here() {
     worker_port* here = this_worker();
-    if (here == nullptr || here->current == nullptr) {
+    if (here == nullptr || here->current.is_empty()) {
         throw usage_error(
             "a strand was made outside a task: make it inside one, or give it its runtime");
     }
@@ -43,7 +43,7 @@ void strand_core::drop() noexcept {
 
 worker_port& strand_core::worker_to_create() const {
     worker_port* here = this_worker();
-    if (here != nullptr && &here->runtime() == home_ && here->current != nullptr) return *here;
+    if (here != nullptr && &here->runtime() == home_ && !here->current.is_empty()) return *here;
     if (live_runtime{home_}.get() == nullptr) throw runtime_closed();
     return home_->any_worker();
 }
@@ -99,6 +99,7 @@ public:
         runnable& self = caller.promise().current();
         self.resume_point = caller;
         trace::task_suspend(self.worker->trace, trace::suspend_reason::yield);
+        self.worker->current.clear();
         self.worker->submit_back(self);  // may run on another worker from here on
     }
     void await_resume() const noexcept {}

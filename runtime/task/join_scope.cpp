@@ -25,7 +25,7 @@ inline std::coroutine_handle<> join_scope::run_next(runnable& self, promise_base
 std::coroutine_handle<> child_done(join_scope& join, runnable& self) noexcept {
     worker_port& here = *self.worker;
     if (self.local_join != &join) [[unlikely]] {
-        here.current = nullptr;  // the last child's end may free it
+        here.current.clear();  // the last child's end may free it
         std::coroutine_handle<> parent = join.count_shared(here);
         return parent ? parent : join_scope::go_on(here, here.next_fork());
     }
@@ -56,7 +56,7 @@ std::coroutine_handle<> join_scope::end_of_burst(runnable& self) noexcept {
 /// the parent goes on.
 std::coroutine_handle<> join_scope::leave(runnable& self, promise_base* next) noexcept {
     worker_port& here = *self.worker;
-    here.current = nullptr;  // once shared, others may end the join and what waits for it
+    here.current.clear();  // once shared, others may end the join and what waits for it
     if (!share_all(self, nullptr)) return go_on(here, next);
     std::coroutine_handle<> parent = wake_parent(here);
     if (!parent) return go_on(here, next);
@@ -70,12 +70,12 @@ std::coroutine_handle<> join_scope::leave(runnable& self, promise_base* next) no
 std::coroutine_handle<> join_scope::go_on(worker_port& here, promise_base* next) noexcept {
     for (; next != nullptr; next = here.next_fork()) {
         auto& node = static_cast<fork_node&>(make_runnable(*next, here));
-        here.current = &node;
+        here.current.set(node);
         node.runs = 1;
         if (!node.lifecycle.has_requests()) return transfer(node, node.resume_point);
         join_scope& join = *node.join;
         child_failed(join, node, std::make_exception_ptr(cancelled{node.reason.take()}));
-        here.current = nullptr;
+        here.current.clear();
         if (std::coroutine_handle<> parent = join.count_shared(here)) return parent;
     }
     return std::noop_coroutine();
@@ -124,7 +124,7 @@ void fork_node::hear_of_a_failure() noexcept {
 bool join_scope::share_all(runnable& root, promise_base* running) noexcept {
     worker_port& here = *root.worker;
     join_scope* const innermost = root.local_join;
-    if (running != nullptr) here.current = &innermost->give_node(*running, here);
+    if (running != nullptr) here.current.set(innermost->give_node(*running, here));
     for (join_scope* join = innermost; join != nullptr; join = join->outer_) {
         runnable* parent = &root;
         if (join->outer_ != nullptr) parent = &join->outer_->give_node(*join->caller_, here);
@@ -168,7 +168,7 @@ std::coroutine_handle<> join_scope::wake_parent(worker_port& here) noexcept {
     runnable& resumed = *parent();
     if (resumed.lifecycle.wake() != life::wake_duty::enqueue) return nullptr;
     resumed.worker = &here;
-    here.current = &resumed;
+    here.current.set(resumed);
     return transfer(resumed, resumed.resume_point);
 }
 

@@ -163,9 +163,14 @@ bool commit_suspend(runnable& self) noexcept {
     // Read before the publication: afterwards another worker may run on in this frame.
     trace::emitter& emitter = self.worker->trace;
     trace::suspend_reason why = self.operation->wait_reason();
-    bool suspended = commit_fork(self);
-    if (suspended) trace::task_suspend(emitter, why);
-    return suspended;
+    worker_port& here = *self.worker;
+    here.current.clear();  // the same
+    if (commit_fork(self)) {
+        trace::task_suspend(emitter, why);
+        return true;
+    }
+    here.current.set(self);
+    return false;
 }
 
 void wake(runnable& self) noexcept {
@@ -194,7 +199,7 @@ void submit(runnable& ready) noexcept {
 
 runnable* current_runnable() noexcept {
     worker_port* here = this_worker();
-    return here == nullptr ? nullptr : here->current;
+    return here == nullptr ? nullptr : here->current.get();
 }
 
 std::coroutine_handle<> bounded_transfer(runnable& self, std::coroutine_handle<> next) noexcept {

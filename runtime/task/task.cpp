@@ -54,13 +54,16 @@ coro<void> run_callbacks(any_task done_task, std::shared_ptr<failure_sink> sink)
 
 /// Starts the callback runner, a task made beforehand so that completion allocates nothing.
 struct callback_starter : completion_node {
-    callback_starter() noexcept : completion_node(&start) {}
+    callback_starter() noexcept : completion_node(kind) {}
+    static const completion_kind kind;
     static void start(completion_node& node) noexcept {
         std::unique_ptr<callback_starter> self{static_cast<callback_starter*>(&node)};
         submit(*task_access::state(self->runner));
     }
     task<void> runner;
 };
+
+constinit const completion_kind callback_starter::kind{&start, nullptr};
 
 /// A runner that is neither registered nor queued yet: to be either that or discarded.
 std::unique_ptr<callback_starter> prepare_callbacks(const any_task& of, runtime_port& runtime) {
@@ -109,9 +112,16 @@ void task_join::end() {
     if (target_->outcome() != task_state::outcome_kind::value) target_->throw_unless_value();
 }
 
-void task_join::on_done(completion_node& node) noexcept {
-    wake(*static_cast<task_join&>(node).self_);
-}
+constinit const completion_kind task_join::kind_{
+    .notify = [](completion_node& node) noexcept { wake(*static_cast<task_join&>(node).self_); },
+    // It waits until its node is told or removed: the runtime holds it until then.
+    .waiter =
+        [](completion_node& node) noexcept {
+            task_state* awaiting = static_cast<task_join&>(node).self_->owner;
+            awaiting->retain();
+            return awaiting;
+        },
+};
 
 }  // namespace detail
 
@@ -192,7 +202,7 @@ namespace detail {
 
 worker_port& worker_for_create_task() {
     worker_port* here = this_worker();
-    if (here == nullptr || here->current == nullptr) {
+    if (here == nullptr || here->current.is_empty()) {
         throw usage_error(
             "create_task was called outside a task: use weft::run(main()), or "
             "runtime::spawn() from other threads");

@@ -54,23 +54,42 @@ bool task_state::add_completion(completion_node& node) noexcept {
     }
 }
 
-bool task_state::remove_completion(completion_node& node) noexcept {
+/// Takes the list's bit: nobody is told, added or removed until `awaiters_` is stored again. False
+/// if the task is done.
+bool task_state::hold_awaiters(completion_node*& first) noexcept {
     std::uintptr_t list = awaiters_.load(std::memory_order_acquire);  // T3
     for (;;) {
         if (list == closed) return false;
         if ((list & held) == 0 &&
             awaiters_.compare_exchange_weak(list, list | held, std::memory_order_acq_rel,  // T2
                                             std::memory_order_acquire)) {                  // T3
-            break;
+            first = first_of(list);
+            return true;
         }
         real_environment::relax();
         list = awaiters_.load(std::memory_order_acquire);  // T3
     }
-    completion_node* first = first_of(list);
+}
+
+bool task_state::remove_completion(completion_node& node) noexcept {
+    completion_node* first = nullptr;
+    if (!hold_awaiters(first)) return false;
     completion_node** link = &first;
     while (*link != nullptr && *link != &node) link = &(*link)->next;
     bool found = *link == &node;
     if (found) *link = node.next;
+    awaiters_.store(list_of(first), std::memory_order_release);  // T2: hands the list on
+    return found;
+}
+
+task_state* task_state::oldest_awaiter() noexcept {
+    completion_node* first = nullptr;
+    if (!hold_awaiters(first)) return nullptr;
+    completion_node* oldest = nullptr;
+    for (completion_node* node = first; node != nullptr; node = node->next) {
+        if (node->kind->waiter != nullptr) oldest = node;
+    }
+    task_state* found = oldest != nullptr ? oldest->kind->waiter(*oldest) : nullptr;
     awaiters_.store(list_of(first), std::memory_order_release);  // T2: hands the list on
     return found;
 }
@@ -90,7 +109,7 @@ void task_state::tell_awaiters() noexcept {
     completion_node* node = reversed(first_of(list));
     while (node != nullptr) {
         completion_node* next = node->next;  // the node may be gone once it is told
-        node->notify(*node);
+        node->kind->notify(*node);
         node = next;
     }
 }
@@ -136,10 +155,10 @@ void task_state::discard() noexcept {
 }
 
 bool task_state::finish_unshared() noexcept {
+    worker->current.clear();  // as in leave(); the watchdog must not take a reference any more
     if (lifecycle.has_requests() || !runtime_->delist_if_unshared(*this)) return false;
     outcome_ = outcome_kind::value;
     trace::task_finish(worker->trace, trace::finish_result::value, runs, 0);
-    worker->current = nullptr;  // as in leave()
     dispose_(*this);
     return true;
 }
@@ -149,7 +168,8 @@ void task_state::leave() noexcept {
     // this worker does.
     runtime_->delist(*this);
     tell_awaiters();
-    worker->current = nullptr;  // a failure handler must not take a handle to what goes now
+    // Nobody, a failure handler either, takes a handle to what goes now.
+    if (!worker->current.is_empty()) worker->current.clear();
     drop();
 }
 

@@ -32,6 +32,7 @@ bool sleep_operation::begin(runnable& self, std::coroutine_handle<> caller) noex
     self.resume_point = caller;
     if (until_ == time_point::min() || until_ <= real_environment::now()) {
         trace::task_suspend(self.worker->trace, trace::suspend_reason::yield);
+        self.worker->current.clear();
         self.worker->submit_back(self);
         return true;
     }
@@ -66,6 +67,7 @@ void yield_operation::begin(runnable& self, std::coroutine_handle<> caller) noex
     self_ = &self;
     self.resume_point = caller;
     trace::task_suspend(self.worker->trace, trace::suspend_reason::yield);
+    self.worker->current.clear();
     self.worker->submit_back(self);  // may run on another worker from here on
 }
 

@@ -302,6 +302,30 @@ const registered_case crowd({
         },
 });
 
+const registered_case newcomer({
+    .structure = "park",
+    .name = "a worker that is claimed in the idle set is whole for who wakes it",
+    .kills = {},
+    .limits = {.preemptions = 3},
+    .body =
+        [](scenario& s) {
+            idle_set idle(1, 1);
+            env::cell<int> made{0};
+            s.name(idle, "idle");
+            const bool all = s.choose(2) == 0;
+            s.thread("rescue worker", [&] {
+                made.store(1);
+                idle.announce_idle(1, false);
+            });
+            s.thread("producer", [&, all] {
+                const auto wake = [&](std::size_t) { require(made.load() == 1, "it is whole"); };
+                if (all) return idle.notify_all(wake);
+                if (auto claimed = idle.notify_one()) wake(*claimed);
+            });
+            s.finally([] {});
+        },
+});
+
 }  // namespace
 
 TEST_CASE("no wake-up is lost between producers and parked workers", "[park]") {

@@ -7,9 +7,11 @@
 // Roles      awaiting task · finishers of the children · a canceller of the awaiting task
 // Words      remaining: children not done, plus one while registering
 //            resolved: the outcome is decided, by one finisher
+//            waiter: the awaiting task while the await lasts; null while somebody looks at it
 // Invariants G1 the awaiting task is woken once: by whoever sets `resolved`.
 //            G2 the core lives until the last child was done and the await ended: reference count.
-// Edges      G3 remaining and resolved are read-modify-writes: the children's outcomes
+// Edges      G4 waiter's exchanges: a look is over before the await ends
+//            G3 remaining and resolved are read-modify-writes: the children's outcomes
 #pragma once
 
 #include <atomic>
@@ -36,6 +38,8 @@ public:
     /// Registers with every child. True if that decided the outcome: nobody will wake `awaiting`.
     [[nodiscard]] bool begin(runnable& awaiting) noexcept;
     void drop() noexcept;
+    /// The await ends: from here on the core names no awaiting task.
+    void forget_waiter() noexcept;
     /// True if nothing had decided the outcome, and nothing will: nobody wakes `awaiting`.
     [[nodiscard]] bool give_up() noexcept { return resolve(nullptr); }
     [[nodiscard]] const std::vector<any_task>& children() const noexcept { return children_; }
@@ -44,7 +48,8 @@ public:
 
 private:
     struct member : completion_node {
-        member() noexcept : completion_node(&on_done) {}
+        member() noexcept : completion_node(kind) {}
+        static const completion_kind kind;
         static void on_done(completion_node& node) noexcept;
         gather_core* core = nullptr;
         task_state* task = nullptr;
@@ -52,11 +57,13 @@ private:
     /// True if this decided the outcome.
     bool child_done(task_state& child) noexcept;
     bool resolve(task_state* because) noexcept;
+    [[nodiscard]] task_state* waiter() noexcept;
 
     mode mode_;
     std::vector<any_task> children_;
     std::unique_ptr<member[]> members_;
     runnable* awaiting_ = nullptr;
+    real_environment::atomic<task_state*> waiter_{nullptr};
     task_state* failed_ = nullptr;
     real_environment::atomic<std::size_t> remaining_{0};
     real_environment::atomic<bool> resolved_{false};
@@ -85,7 +92,10 @@ public:
     }
 
 protected:
-    ~gather_operation() { core_->drop(); }
+    ~gather_operation() {
+        core_->forget_waiter();
+        core_->drop();
+    }
     /// At the resumption: throws the deciding error, or `cancelled`.
     void end();
     [[nodiscard]] task_state& child(std::size_t i) const noexcept {

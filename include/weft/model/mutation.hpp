@@ -33,7 +33,16 @@ enum class mutation : std::uint8_t {
     last_searcher_rule,           ///< finish_search_found() never says "last"
     idle_undo_without_recheck,    ///< notify_one() gives up after a failed claim without looking
                                   ///< again
-    idle_claims_twice,  ///< a claim does not look whether it was the one that cleared the bit
+    idle_claims_twice,      ///< a claim does not look whether it was the one that cleared the bit
+    idle_retires_silently,  ///< retire() leaves the searcher counted (I2)
+    // include/weft/park/duty_roster.hpp
+    duty_unparks_first,  ///< set() wakes the workers before they can see the change (R3)
+    // include/weft/park/watch_gate.hpp
+    watch_without_heavy_fence,  ///< sleep_while() looks before it is seen asleep (W1)
+    watch_sleeps_without_look,  ///< sleep_while() does not look
+    // include/weft/ports/running_slot.hpp
+    slot_cleared_without_look,   ///< clear() does not wait for a look (U1)
+    slot_visited_without_fence,  ///< visit() looks before it is seen to hold (U1)
     // include/weft/park/biased_mutex.hpp
     biased_owner_without_fence,    ///< the owner looks for a visitor before it is seen inside (Q2)
     biased_visitor_without_fence,  ///< a visitor looks inside before the bias is seen gone (Q2)

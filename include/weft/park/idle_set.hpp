@@ -33,8 +33,10 @@
 //               and no searcher, or the re-scan sees the item, or another searcher is left (I3).
 //            P2 store-load pair inside notify_one: {uncount, light fence, read idle_}, against the
 //               same worker side: see the third story.
+//            P3 announce_idle release → claim acquire: the worker exists, for whoever unparks it
 //            The items' own edges (deque P1, the injection queue) and the parker's P1 carry the
-//            data; nothing here publishes any, so all reads of searching_ and idle_ are relaxed.
+//            data; nothing else here publishes any, so all reads of searching_ and idle_ are
+//            relaxed.
 // Races      B01, lost wake-up: the producer's item is still in its store buffer when it reads "no
 //            one idle"; the worker announces, re-scans, sees nothing, sleeps: P1.
 //            B02, last searcher: a producer sees searcher S and leaves. S has found another item
@@ -81,8 +83,9 @@ class idle_set {
 public:
     static constexpr std::size_t worker_limit = 256;
 
-    /// `workers` is between 1 and worker_limit.
-    explicit idle_set(std::size_t workers) noexcept;
+    /// `workers` is between 1 and worker_limit; `extra` more may join and leave. Extra workers do
+    /// not raise the number of searchers.
+    explicit idle_set(std::size_t workers, std::size_t extra = 0) noexcept;
     idle_set(const idle_set&) = delete;
     idle_set& operator=(const idle_set&) = delete;
 
@@ -98,6 +101,10 @@ public:
     /// Searcher that found an item. True: it was the last one and must call notify_one().
     [[nodiscard]] bool finish_search_found() noexcept;
 
+    /// Worker, awake, that leaves for a rest without announcing itself. True: it was the last
+    /// searcher and must call notify_one().
+    [[nodiscard]] bool retire(bool was_searching) noexcept;
+
     /// Worker `w`, awake. It must now re-scan every source, then park or retract.
     void announce_idle(std::size_t w, bool was_searching) noexcept;
     /// The same with the re-scan; returns what `rescan()` returns: has it found something?
@@ -109,6 +116,7 @@ public:
     /// Any thread, hints for tests and statistics.
     [[nodiscard]] std::size_t searching() const noexcept;
     [[nodiscard]] std::size_t idle_count() const noexcept;
+    [[nodiscard]] bool is_idle(std::size_t w) const noexcept;
 
 private:
     using bits = std::uint64_t;
@@ -122,6 +130,7 @@ private:
     [[nodiscard]] std::optional<std::size_t> claim_any() noexcept;
     bool uncount() noexcept;
 
+    std::size_t regular_;
     std::size_t workers_;
     std::size_t words_;
     alignas(64) typename Env::template atomic<std::uint32_t> searching_{0};
@@ -131,9 +140,9 @@ private:
 // ---------------------------------------------------------------------------------------------
 
 template <class Env>
-idle_set<Env>::idle_set(std::size_t workers) noexcept
-    : workers_(workers), words_((workers + word_bits - 1) / word_bits) {
-    WEFT_CHECK(workers >= 1 && workers <= worker_limit, "a runtime has 1 to 256 workers");
+idle_set<Env>::idle_set(std::size_t workers, std::size_t extra) noexcept
+    : regular_(workers), workers_(workers + extra), words_((workers_ + word_bits - 1) / word_bits) {
+    WEFT_CHECK(workers >= 1 && workers_ <= worker_limit, "a runtime has 1 to 256 workers");
 }
 
 template <class Env>
@@ -195,8 +204,8 @@ inline bool idle_set<Env>::any_idle() const noexcept {
 
 template <class Env>
 bool idle_set<Env>::claim(std::size_t w) noexcept {
-    const bits before =
-        idle_[w / word_bits].fetch_and(~bit_of(w), std::memory_order_relaxed);  // I1: clears once
+    const bits before = idle_[w / word_bits].fetch_and(
+        ~bit_of(w), std::memory_order_acquire);  // P3, I1: clears once
     return (before & bit_of(w)) != 0 || mutated<Env>(mutation::idle_claims_twice);
 }
 
@@ -225,7 +234,7 @@ bool idle_set<Env>::uncount() noexcept {
 template <class Env>
 bool idle_set<Env>::begin_search() noexcept {
     auto now = searching_.load(std::memory_order_relaxed);  // a bound, not an edge
-    while (2 * now < workers_) {
+    while (2 * now < regular_) {
         if (searching_.compare_exchange_weak(now, now + 1, std::memory_order_relaxed,  // I2
                                              std::memory_order_relaxed)) {             // reloaded
             return true;
@@ -241,10 +250,16 @@ bool idle_set<Env>::finish_search_found() noexcept {
 }
 
 template <class Env>
+bool idle_set<Env>::retire(bool was_searching) noexcept {
+    if (!was_searching || mutated<Env>(mutation::idle_retires_silently)) return false;
+    return finish_search_found();  // I3: as if it had found something
+}
+
+template <class Env>
 void idle_set<Env>::announce_idle(std::size_t w, bool was_searching) noexcept {
     WEFT_DCHECK(w < workers_, "no such worker");
     const bits before =
-        idle_[w / word_bits].fetch_or(bit_of(w), std::memory_order_relaxed);  // P1, I1: set
+        idle_[w / word_bits].fetch_or(bit_of(w), std::memory_order_release);  // P1, P3, I1: set
     WEFT_DCHECK((before & bit_of(w)) == 0, "a worker announced itself idle twice");
     static_cast<void>(before);
     if (was_searching) uncount();
@@ -270,6 +285,11 @@ std::size_t idle_set<Env>::idle_count() const noexcept {
         count += std::popcount(word.load(std::memory_order_relaxed));  // hint: no edge
     }
     return static_cast<std::size_t>(count);
+}
+
+template <class Env>
+bool idle_set<Env>::is_idle(std::size_t w) const noexcept {
+    return (idle_[w / word_bits].load(std::memory_order_relaxed) & bit_of(w)) != 0;  // hint
 }
 
 extern template class idle_set<real_environment>;

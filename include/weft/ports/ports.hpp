@@ -2,7 +2,8 @@
 // Copyright the weft authors
 
 // The services that a task may ask of its runtime: be queued, arm a timer, watch a descriptor. The
-// scheduler implements them; tasks and awaitables see only this.
+// scheduler implements them; tasks and awaitables see only this. The fork budget is part of the
+// worker's protocol (worker.hpp).
 #pragma once
 
 #include <coroutine>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "weft/model/environment.hpp"
+#include "weft/ports/running_slot.hpp"
 #include "weft/queue/work_deque.hpp"
 #include "weft/trace/ring.hpp"
 #include "weft/wheel/timer_wheel.hpp"
@@ -62,14 +64,16 @@ public:
     }
     /// The fork-join child to run next on this worker, or nullptr: also after a burst.
     [[nodiscard]] promise_base* pop_fork() noexcept {
-        if (fork_budget_ == 0) [[unlikely]]
+        const std::uint32_t left = fork_budget_.load(std::memory_order_relaxed);  // its own
+        if (left == 0) [[unlikely]]
             return nullptr;
-        --fork_budget_;
+        fork_budget_.store(left - 1, std::memory_order_relaxed);  // its own; the watchdog's hint
         return my_forks_.pop();
     }
     /// The same, but a burst goes on unless other work that is ready must get its turn first.
     [[nodiscard]] promise_base* next_fork() noexcept {
-        if (fork_budget_ == 0 && !renew_fork_budget()) return nullptr;
+        const bool is_over = fork_budget_.load(std::memory_order_relaxed) == 0;  // its own
+        if (is_over && !renew_fork_budget()) return nullptr;
         return pop_fork();
     }
     /// Arms `entry` for `deadline` on this worker's wheel.
@@ -82,7 +86,7 @@ public:
     /// Room for one coroutine that the loop resumes next: see bounded_transfer.
     std::coroutine_handle<> deferred_transfer;
     std::uint32_t transfer_depth = 0;
-    runnable* current = nullptr;  // what runs now
+    running_slot<real_environment, runnable> current;
     trace::emitter trace;
 
 protected:
@@ -99,7 +103,8 @@ protected:
     using fork_deque = work_deque<real_environment, promise_base>;
     runtime_port* runtime_;
     const bool alone_;
-    std::uint32_t fork_budget_ = 1;  // forked children until other work gets its turn
+    /// Forked children until other work gets its turn.
+    real_environment::atomic<std::uint32_t> fork_budget_{1};
     fork_deque forks_;
     fork_deque::owner_handle my_forks_{forks_.owner()};
 };

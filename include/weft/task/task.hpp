@@ -133,8 +133,7 @@ struct task_access {
 /// The part of awaiting a task that does not depend on its result. Holds a reference.
 class task_join : public forwarding_operation, public completion_node {
 public:
-    explicit task_join(task_state* adopted) noexcept
-        : completion_node(&on_done), target_(adopted) {}
+    explicit task_join(task_state* adopted) noexcept : completion_node(kind_), target_(adopted) {}
     task_join(const task_join&) = delete;
     task_join& operator=(const task_join&) = delete;
     ~task_join() { target_->drop(); }
@@ -151,7 +150,7 @@ protected:
     [[nodiscard]] task_state& target() const noexcept { return *target_; }
 
 private:
-    static void on_done(completion_node& node) noexcept;
+    static const completion_kind kind_;
     task_state* target_;
     runnable* self_ = nullptr;
     bool asked_ = false;

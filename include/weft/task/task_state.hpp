@@ -37,13 +37,23 @@ namespace weft::detail {
 struct task_extras;
 class failure_sink;
 
-/// Somebody to tell when a task is done. Lives in the teller's frame or on the heap.
-struct completion_node {
-    explicit completion_node(void (*action)(completion_node&) noexcept) noexcept : notify(action) {}
-    completion_node* next = nullptr;
+struct completion_node;
+
+/// What differs between those who are told that a task is done.
+struct completion_kind {
     /// On the finisher's thread, in the order of registration; must not block; the node may be
     /// freed from within.
     void (*notify)(completion_node&) noexcept;
+    /// The task that awaits, with a reference for the caller, or nullptr. Called while the node's
+    /// list is held; for diagnostics. Null for those that are no task.
+    task_state* (*waiter)(completion_node&) noexcept;
+};
+
+/// Somebody to tell when a task is done. Lives in the awaiter's frame or on the heap.
+struct completion_node {
+    explicit completion_node(const completion_kind& what) noexcept : kind(&what) {}
+    completion_node* next = nullptr;
+    const completion_kind* kind;
 };
 
 class task_state : public runnable {
@@ -88,6 +98,9 @@ public:
     [[nodiscard]] bool add_completion(completion_node& node) noexcept;
     /// Takes `node` out; false if it has been or is being told.
     bool remove_completion(completion_node& node) noexcept;
+    /// The task that has awaited this one longest, with a reference for the caller, or nullptr. Any
+    /// thread; for diagnostics.
+    [[nodiscard]] task_state* oldest_awaiter() noexcept;
 
     void throw_unless_done() const;
     /// Throws the error, `cancelled`, or invalid_state_error while the task is not done.
@@ -127,6 +140,7 @@ protected:
     void leave() noexcept;
 
 private:
+    [[nodiscard]] bool hold_awaiters(completion_node*& first) noexcept;
     void tell_awaiters() noexcept;
     void report_if_unobserved() noexcept;
 

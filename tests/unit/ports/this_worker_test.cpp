@@ -19,7 +19,7 @@ coro<> looks_at_its_worker() {
     co_await yield();
     CHECK(detail::this_worker() != nullptr);
     CHECK(&detail::this_worker()->runtime() == &first->runtime());
-    CHECK(detail::this_worker()->current != nullptr);
+    CHECK_FALSE(detail::this_worker()->current.is_empty());
 }
 
 }  // namespace
