@@ -43,6 +43,7 @@
 namespace weft::detail {
 
 class runtime_core final : public runtime_port {
+    // First, because what follows is sized by them.
     const unsigned regular_;
     const unsigned capacity_;  // with the rescue workers
     const nanoseconds idle_spin_;
