@@ -14,13 +14,7 @@
 
 #include <exception>
 
-#if defined(__SANITIZE_THREAD__)
-#define WEFT_THREAD_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define WEFT_THREAD_SANITIZER 1
-#endif
-#endif
+#include "base/thread_sanitizer.hpp"
 
 #if defined(WEFT_THREAD_SANITIZER) && defined(__GLIBCXX__)
 

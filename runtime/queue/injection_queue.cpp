@@ -11,15 +11,8 @@
 #include <thread>
 #include <vector>
 
+#include "base/thread_sanitizer.hpp"
 #include "weft/base/check.hpp"
-
-#if defined(__SANITIZE_THREAD__)
-#define WEFT_THREAD_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define WEFT_THREAD_SANITIZER 1
-#endif
-#endif
 
 #if defined(WEFT_THREAD_SANITIZER)
 extern "C" {  // of TSan's runtime

@@ -58,6 +58,7 @@ void watchdog::enter(void* self) noexcept {
     trace::attach(mine.trace_, trace::emitter_kind::foreign, 0, "watchdog");
     mine.loop();
     trace::detach(mine.trace_);
+    mine.runs_.store(false, std::memory_order_release);  // V2: another thread may get the id
 }
 
 void watchdog::loop() noexcept {
@@ -98,14 +99,18 @@ time_point watchdog::look() noexcept {
     bool some_free = false;
     for (const auto& w : core_.workers()) {
         const bool is_idle = core_.idle.is_idle(w->index());
-        const unsigned looks = is_idle || w->is_on_bench() ? 0 : look_at(*w, now);
-        if (is_idle || w->is_on_bench()) sights_[w->index()] = {};
+        const bool rests = !is_idle && w->is_on_bench();
+        unsigned looks = 0;
+        if (is_idle || rests)
+            sights_[w->index()] = {};
+        else
+            looks = look_at(*w, now);
         if (looks >= looks_until_stuck) {
             next = std::min(next, serve(*w, now));
             continue;
         }
         if (looks != 0) next = std::min(next, now + second_look);
-        if (is_idle || !w->is_on_bench()) all_stuck = false;
+        if (!rests) all_stuck = false;
         some_free = some_free || w->index() < core_.worker_count();
     }
     if (all_stuck && duty_.wanted() < most_rescuers() && all_are_kept())

@@ -20,7 +20,7 @@
 // running_slot.hpp.
 //
 // Protocol: watchdog                                               checked by: tests/unit/sched
-// Word       runs: the thread has begun and its id is known
+// Word       runs: the thread has begun, its id is known, and it has not ended
 // Edges      V2 runs release → acquire: the id
 // Shutdown   stop() before the workers stop: no worker begins after it.
 #pragma once

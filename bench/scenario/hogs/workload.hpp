@@ -7,16 +7,13 @@
 // the values are the median and the 99th percentile.
 #pragma once
 
-#include "contract/contract.hpp"
+#include "contract/lateness.hpp"
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <chrono>
-#include <cstddef>
 #include <cstdint>
 #include <thread>
-#include <vector>
 
 namespace bench {
 
@@ -30,11 +27,6 @@ inline std::chrono::steady_clock::time_point deadline_of(
     const std::uint64_t place = i * 100'003 % size;
     const auto share = static_cast<std::uint64_t>(kept.count()) / size;
     return start + head_start + std::chrono::nanoseconds(place * share);
-}
-
-/// How late, in nanoseconds, a sleep with this deadline ends if it ends now.
-inline std::int64_t lateness(std::chrono::steady_clock::time_point deadline) {
-    return (std::chrono::steady_clock::now() - deadline) / std::chrono::nanoseconds(1);
 }
 
 /// Keeps the calling worker until `end`.
@@ -72,16 +64,5 @@ private:
     int ends_[2] = {-1, -1};
     std::thread writer_;
 };
-
-/// Reports one repetition.
-inline void report_lateness(std::vector<std::int64_t> measured) {
-    const std::size_t size = measured.size();
-    const auto early = [](std::int64_t nanoseconds) { return nanoseconds < 0; };
-    const auto ended_early = std::count_if(measured.begin(), measured.end(), early);
-    const std::uint64_t answer = size - static_cast<std::uint64_t>(ended_early);
-    std::sort(measured.begin(), measured.end());
-    report(static_cast<double>(measured[size / 2]) / 1e3, "us", answer, "p50");
-    report(static_cast<double>(measured[size * 99 / 100]) / 1e3, "us", answer, "p99");
-}
 
 }  // namespace bench

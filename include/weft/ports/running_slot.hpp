@@ -7,10 +7,9 @@
 // Protocol: running slot                                   checked by: tests/model/watch_model.cpp
 // Roles      worker (one) · watchdog (one)
 // Words      running: what runs, or null · held: the watchdog looks
-// Edges      U1 store-load pair: worker {store null, light fence, read held} / watchdog {store
-// held,
-//               heavy fence, read running}. Either the watchdog sees null, or the worker sees that
-//               it is held, and waits until the look is over.
+// Edges      U1 store-load pair: worker {store null, light fence, read held} / watchdog
+//               {store held, heavy fence, read running}. Either the watchdog sees null, or the
+//               worker sees that it is held, and waits until the look is over.
 //            U2 running release → watchdog's acquire: what runs, whole
 //            U3 held release → worker's acquire: the look is over before what runs may go
 // Progress   a look takes a reference and no more.

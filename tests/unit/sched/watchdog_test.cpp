@@ -283,6 +283,28 @@ TEST_CASE("the handler for slow runs cannot close its runtime") {
     r.block_on(ended(kept));
 }
 
+// Their stacks, and so their ids, are those of the runtime's threads, which are gone by then.
+TEST_CASE("a closed runtime may be closed again by threads that are new") {
+    runtime r{{.workers = 2}};
+    r.close();
+    std::atomic<int> begun{0};
+    std::atomic<int> refused{0};
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 8; ++i) {
+        threads.emplace_back([&] {
+            ++begun;
+            while (begun != 8) std::this_thread::yield();  // all at the same time
+            try {
+                r.close();
+            } catch (const usage_error&) {
+                ++refused;
+            }
+        });
+    }
+    threads.clear();
+    CHECK(refused == 0);
+}
+
 TEST_CASE("no handler for slow runs is called once its runtime was given up") {
     barrier_pipe pipe;
     std::atomic<bool> is_gone{false};
