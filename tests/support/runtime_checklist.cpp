@@ -50,8 +50,7 @@ coro<> settle(gate& g, std::size_t at_least) {
     for (int i = 0; i < 20; ++i) co_await yield();
 }
 
-coro<> cancels_while_waiting(waiting_function wait, event_log& log) {
-    gate g;
+coro<> cancels_while_waiting(waiting_function wait, gate& g, event_log& log) {
     task<> t = create_task(waits_and_logs(wait, g, log, "a"));
     co_await settle(g, 1);
     CHECK(t.cancel("while"));
@@ -60,8 +59,7 @@ coro<> cancels_while_waiting(waiting_function wait, event_log& log) {
     while (g.waiting() != 0) co_await yield();
 }
 
-coro<> cancels_after_the_wake(waiting_function wait, event_log& log) {
-    gate g;
+coro<> cancels_after_the_wake(waiting_function wait, gate& g, event_log& log) {
     task<> t = create_task(waits_and_logs(wait, g, log, "a"));
     co_await settle(g, 1);
     g.open();
@@ -111,8 +109,8 @@ void check_ready_and_wake(waiting_function wait) {
     }
     SECTION("a wake from a foreign thread") {
         on_workers(multi, [wait](unsigned workers) {
-            runtime r{{.workers = workers}};
             gate g;
+            runtime r{{.workers = workers}};
             task<> t = r.spawn(wait(g));
             while (g.waiting() == 0) std::this_thread::yield();
             g.open();
@@ -122,6 +120,8 @@ void check_ready_and_wake(waiting_function wait) {
     }
 }
 
+/// The gate outlives the runtime: a cancelled gather ends with the first child that stops, while
+/// another may only be about to wait.
 void check_cancel_and_shutdown(waiting_function wait) {
     SECTION("cancelled before the wait") {
         on_workers(multi, [wait](unsigned workers) {
@@ -136,14 +136,16 @@ void check_cancel_and_shutdown(waiting_function wait) {
     SECTION("cancelled while waiting") {
         on_workers(multi, [wait](unsigned workers) {
             event_log log;
-            run(cancels_while_waiting(wait, log), {.workers = workers});
+            gate g;
+            run(cancels_while_waiting(wait, g, log), {.workers = workers});
             CHECK(log.lines() == lines{"a cancelled while"});
         });
     }
     SECTION("cancelled after the wake") {
         on_workers(multi, [wait](unsigned workers) {
             event_log log;
-            run(cancels_after_the_wake(wait, log), {.workers = workers});
+            gate g;
+            run(cancels_after_the_wake(wait, g, log), {.workers = workers});
             CHECK(log.lines().size() == 1);
         });
     }
