@@ -52,6 +52,7 @@ void worker::fork_into_wider(promise_base& child) noexcept {
         my_forks_.push(&child);
     } catch (const std::bad_alloc&) {
         core_.spilled.push(make_runnable(child, *this));
+        core_.notify_one();  // announce_forks looks at the deque alone
     }
 }
 

@@ -13,6 +13,7 @@
 #include "support/catch.hpp"
 #include "weft/park/idle_set.hpp"
 #include "weft/park/parker.hpp"
+#include "weft/queue/work_deque.hpp"
 
 namespace weft::model {
 
@@ -132,32 +133,76 @@ const registered_case two_wakers({
         },
 });
 
-/// As much of a scheduler as the idle set needs. Items are flags that producers raise with a plain
-/// store, so nothing but the idle set's own fences orders them against the sleepers.
-template <std::size_t Workers, std::size_t Items>
+/// Items that producers raise with a plain store, so nothing but the idle set's own fences orders
+/// them against the sleepers.
+template <std::size_t Items>
+class flags {
+public:
+    explicit flags(scenario& s) { s.name(raised_, "items"); }
+    /// Returns whether a worker is to be called.
+    bool put(std::size_t item) {
+        raised_[item].store(1, release);
+        return true;
+    }
+    std::optional<std::size_t> take() {
+        for (std::size_t i = 0; i < Items; ++i) {
+            std::uint32_t one = 1;
+            if (raised_[i].load(relaxed) == 1 &&
+                raised_[i].compare_exchange_strong(one, 2, acquire))
+                return i;
+        }
+        return std::nullopt;
+    }
+
+private:
+    std::array<env::atomic<std::uint32_t>, Items> raised_;
+};
+
+/// Items in the deque of one producer, who calls nobody for what lies over something older.
+template <std::size_t Items>
+class forks {
+public:
+    explicit forks(scenario& s) { s.name(deque_, "forks"); }
+    bool put(std::size_t item) {
+        owner_.push(&numbers_[item]);
+        return !owner_.holds_more_than(1);
+    }
+    std::optional<std::size_t> take() {
+        const auto got = deque_.thief().steal();
+        if (!got) return std::nullopt;
+        return static_cast<std::size_t>(got.item - numbers_.data());
+    }
+
+private:
+    using deque = weft::detail::work_deque<env, int>;
+    std::array<int, Items> numbers_{};
+    deque deque_;
+    typename deque::owner_handle owner_{deque_.owner()};
+};
+
+/// As much of a scheduler as the idle set needs.
+template <std::size_t Workers, std::size_t Items, class Source = flags<Items>>
 class small_scheduler {
 public:
     /// `together`: how many items must be running at the same time before any of them may end.
     explicit small_scheduler(scenario& s, std::uint32_t together = 1)
-        : idle_(Workers), together_(together) {
+        : idle_(Workers), items_(s), together_(together) {
         s.name(idle_, "idle");
         s.name(parkers_, "parkers");
-        s.name(items_, "items");
         s.name(stop_, "stop");
         s.name(running_, "running");
     }
 
     void produce(std::size_t item) {
         payload_[item].store(1);
-        items_[item].store(1, release);
-        wake(idle_.notify_one());
+        if (items_.put(item)) wake(idle_.notify_one());
     }
 
     void work(std::size_t w) {
         while (!has_stopped()) {
             bool is_searching = idle_.begin_search();
             if (is_searching) {
-                if (auto item = take()) {
+                if (auto item = items_.take()) {
                     run(*item, true);
                     continue;
                 }
@@ -179,20 +224,11 @@ private:
         if (w) static_cast<void>(parkers_[*w].unpark());
     }
 
-    std::optional<std::size_t> take() {
-        for (std::size_t i = 0; i < Items; ++i) {
-            std::uint32_t one = 1;
-            if (items_[i].load(relaxed) == 1 && items_[i].compare_exchange_strong(one, 2, acquire))
-                return i;
-        }
-        return std::nullopt;
-    }
-
     /// Announce, re-scan, park, retract; runs what it found.
     void rest(std::size_t w, bool was_searching) {
         std::optional<std::size_t> item;
         bool has_found = idle_.announce_idle(w, was_searching, [&] {
-            item = take();
+            item = items_.take();
             return item || has_stopped();
         });
         if (!has_found) {
@@ -201,7 +237,7 @@ private:
         }
         bool is_searching = idle_.retract_idle(w) == retract_result::claimed;
         if (is_searching) static_cast<void>(parkers_[w].clear_token());
-        if (!item && is_searching) item = take();
+        if (!item && is_searching) item = items_.take();
         if (item) {
             run(*item, is_searching);
         } else if (is_searching && idle_.finish_search_found()) {
@@ -230,7 +266,7 @@ private:
     idle_set idle_;
     std::array<parker, Workers> parkers_;
     std::array<env::cell<int>, Items> payload_;
-    std::array<env::atomic<std::uint32_t>, Items> items_;
+    Source items_;
     env::atomic<std::uint32_t> executed_{0};
     env::atomic<std::uint32_t> running_{0};
     env::atomic<std::uint32_t> stop_{0};
@@ -298,6 +334,24 @@ const registered_case crowd({
             s.thread("second worker", [&] { tested.work(1); });
             s.thread("first producer", [&] { tested.produce(0); });
             s.thread("second producer", [&] { tested.produce(1); });
+            s.finally([&] { tested.expect_quiet(); });
+        },
+});
+
+const registered_case forked({
+    .structure = "park",
+    .name = "forks that must run together reach two workers, one of whom is called",
+    .kills = {mutation::deque_older_before_push, mutation::last_searcher_rule},
+    .limits = {.preemptions = 2, .stale_loads = 2, .random_executions = 60'000},
+    .body =
+        [](scenario& s) {
+            small_scheduler<2, 2, forks<2>> tested(s, 2);
+            s.thread("first worker", [&] { tested.work(0); });
+            s.thread("second worker", [&] { tested.work(1); });
+            s.thread("home", [&] {
+                tested.produce(0);
+                tested.produce(1);
+            });
             s.finally([&] { tested.expect_quiet(); });
         },
 });

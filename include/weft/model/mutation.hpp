@@ -22,6 +22,7 @@ enum class mutation : std::uint8_t {
     deque_push_off_by_one,       ///< push() overwrites the oldest item of a full ring (I3)
     deque_batch_unclaimed,       ///< steal_half() moves the top by one less than it takes (I2)
     deque_steal_rereads_top,     ///< steal() uses a top that it read after the fence (P3)
+    deque_older_before_push,     ///< holds_more_than() uses a top from before the push (P5)
     // include/weft/park/parker.hpp
     parker_parks_over_token,      ///< park overwrites a token instead of consuming it (I1)
     parker_wakes_first,           ///< unpark() wakes the futex before it stores the token (P1)

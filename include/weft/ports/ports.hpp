@@ -62,6 +62,13 @@ public:
     std::coroutine_handle<> announce_forks(std::coroutine_handle<> next) noexcept {
         return alone_ ? next : call_peer(next);
     }
+    /// The same after `count` offers in a row, which no peer is called for if older children lie
+    /// below: one was called for those, and whoever takes them passes the call on (idle_set.hpp,
+    /// Progress).
+    std::coroutine_handle<> announce_forks(std::coroutine_handle<> next,
+                                           std::size_t count) noexcept {
+        return alone_ || my_forks_.holds_more_than(count) ? next : call_peer(next);
+    }
     /// The fork-join child to run next on this worker, or nullptr: also after a burst.
     [[nodiscard]] promise_base* pop_fork() noexcept {
         const std::uint32_t left = fork_budget_.load(std::memory_order_relaxed);  // its own

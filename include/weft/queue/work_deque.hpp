@@ -26,6 +26,9 @@
 //               steal {read top_, heavy fence, read bottom_}. Of a pop and a steal of one index at
 //               least one sees the other: the pop then goes to the CAS, the thief finds it empty.
 //            P4 ring_ store release → ring_ load acquire: the copied slots
+//            P5 store-load pair of holds_more_than: owner {push, light fence, read top_} against
+//               whoever found the deque empty, {read of the top that a steal left, heavy fence,
+//               read bottom_}. Of the owner and such a look at least one sees the other's.
 // Fences     pop needs P3 because it claims without CAS. push, take_front: none, they never lower
 //            bottom_, and take_front claims by CAS. steal_fifo, steal_half: none, if nobody pops:
 //            bottom_ then only grows, so all below any value read is published (P1), and every
@@ -86,6 +89,7 @@ private:
     T* pop_last(index last, index top) noexcept;
     T* take_front() noexcept;
     T* take_front_alone() noexcept;
+    [[nodiscard]] bool holds_more_than(std::size_t count) const noexcept;
     void reserve(std::size_t more);
     stolen<T> steal() noexcept;
     stolen<T> steal_fifo() noexcept;
@@ -124,6 +128,11 @@ public:
     /// The same where no thief exists: plain reads and writes.
     [[nodiscard]] T* take_front_alone() noexcept { return deque_->take_front_alone(); }
     [[nodiscard]] bool is_empty() const noexcept { return deque_->is_empty(); }
+    /// After `count` pushes in a row: whether older items lay below them. False for certain if
+    /// somebody may have looked in between, found nothing and told nobody (P5).
+    [[nodiscard]] bool holds_more_than(std::size_t count) const noexcept {
+        return deque_->holds_more_than(count);
+    }
 
 private:
     friend class work_deque;
@@ -254,6 +263,15 @@ inline T* work_deque<Env, T>::take_front_alone() noexcept {
     if (bottom <= top) return nullptr;
     top_.store(top + 1, std::memory_order_relaxed);  // I2: nobody else claims
     return static_cast<T*>(newest_->get(top));
+}
+
+template <class Env, class T>
+inline bool work_deque<Env, T>::holds_more_than(std::size_t count) const noexcept {
+    Env::light_fence();  // P5
+    const index oldest_new =
+        bottom_.load(std::memory_order_relaxed) - static_cast<index>(count);  // its own store
+    if (mutated<Env>(mutation::deque_older_before_push)) return top_known_ < oldest_new;
+    return top_.load(std::memory_order_relaxed) < oldest_new;  // P5
 }
 
 template <class Env, class T>

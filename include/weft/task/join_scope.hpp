@@ -192,7 +192,7 @@ inline std::coroutine_handle<> join_scope::begin(promise_base& caller, std::size
     if (self.lifecycle.has_requests()) [[unlikely]]
         return begin_asked(self, first);
     const std::coroutine_handle<> next = transfer(self, first.handle());
-    return count > 1 ? here.announce_forks(next) : next;
+    return count > 1 ? here.announce_forks(next, count - 1) : next;
 }
 
 }  // namespace weft::detail
