@@ -34,7 +34,7 @@ void worker::park() noexcept {
         searching_ = core_.idle.begin_search();
     }
     if (found == nullptr) return;
-    queue(*found);
+    queue(*found, found->owner->priority());
     leave_search();
     core_.notify_one();
 }
@@ -53,12 +53,16 @@ void worker::rest_on_bench() noexcept {
 
 void worker::hand_over() noexcept {
     while (runnable* next = next_local()) core_.inject(*next);
+    while (runnable* next = take(priority::background)) core_.inject(*next);
 }
 
 bool worker::is_off_duty() const noexcept { return is_rescue_ && !core_.watch.wants(index_); }
 
 /// Injected work must be taken to be seen: the queue's emptiness is no fact between threads.
-runnable* worker::rescan() noexcept { return take_injected(); }
+runnable* worker::rescan() noexcept {
+    runnable* found = take_injected();
+    return found != nullptr ? found : take(priority::background);
+}
 
 bool worker::peers_have_work() const noexcept {
     return std::ranges::any_of(core_.workers(), [](const auto& peer) { return peer->has_work(); });

@@ -3,10 +3,13 @@
 
 // The run phase: take the next runnable of this worker's own queues and resume it.
 //
-// Fairness: the run-next slot serves at most three in a row; every 61st turn looks at the injection
-// queue first, then at timers and descriptors; every 1024th child of a burst of forks looks there
-// too, and ends the burst if anything is ready. So that waits for at most 61 turns, plus one burst,
-// plus the longest single run.
+// Fairness: the run-next slot serves at most three in a row, the latency queue 16; every 61st turn
+// looks at the injection queue first, then at timers and descriptors; every 1024th child of a burst
+// of forks looks there too, and ends the burst if anything is ready. So that waits for at most 61
+// turns, plus one burst, plus the longest single run.
+// Background: before each run in it the worker looks everywhere else, at its peers' surplus as
+// well; what it has taken so far is 1/128 of the time at least, at those 61st turns and ends of
+// bursts.
 
 #include <utility>
 
@@ -21,8 +24,11 @@ namespace weft::detail {
 namespace {
 
 constexpr std::uint32_t slot_limit = 3;
+constexpr std::uint32_t latency_limit = 16;
 constexpr std::uint32_t look_interval = 61;  // prime, so that it does not beat with a program's own
 constexpr std::uint32_t forks_per_turn = 1024;
+constexpr std::uint32_t background_forks_per_turn = 16;
+constexpr int background_share = 128;
 // A look at descriptors is a system call: at most one in this time while there is work.
 constexpr nanoseconds poll_interval{20'000};
 
@@ -45,7 +51,7 @@ void worker::loop() noexcept {
 bool worker::step() noexcept {
     core_.refuse_copy();
     bool after_burst = fork_budget_.load(std::memory_order_relaxed) == 0;  // its own
-    renew_budget();
+    renew_budget(forks_per_turn);
     if (++tick_ % look_interval == 0 || after_burst) [[unlikely]] {
         if (is_off_duty() && !core_.is_stopping()) {
             hand_over();
@@ -53,18 +59,21 @@ bool worker::step() noexcept {
             return true;
         }
         look_around();
-        if (runnable* next = take_injected()) {
-            run(next);
-            return true;
-        }
-    }
-    if (after_burst) [[unlikely]] {
-        if (runnable* next = alone_ ? my_ready_.take_front_alone() : my_ready_.take_front()) {
+        found_in_ = trace::run_source::local;
+        runnable* next = take_injected();
+        if (next == nullptr && is_background_due()) next = take(priority::background);
+        if (next == nullptr && after_burst) next = take(priority::latency);
+        if (next == nullptr && after_burst) next = take(priority::normal);
+        if (next != nullptr) {
             run(next);
             return true;
         }
     }
     if (runnable* next = next_local()) {
+        run(next);
+        return true;
+    }
+    if (runnable* next = next_background()) {
         run(next);
         return true;
     }
@@ -77,7 +86,15 @@ bool worker::step() noexcept {
     return true;
 }
 
-runnable* worker::next_local() noexcept {
+runnable* worker::next_ranked() noexcept {
+    found_in_ = trace::run_source::local;
+    runnable* next = latency_streak_ < latency_limit ? take(priority::latency) : nullptr;
+    latency_streak_ = next != nullptr ? latency_streak_ + 1 : 0;
+    if (next == nullptr) next = next_normal();
+    return next != nullptr ? next : take(priority::latency);
+}
+
+runnable* worker::next_normal() noexcept {
     if (!alone_ && slot_streak_ < slot_limit) {
         if (runnable* next = take_slot()) {
             ++slot_streak_;
@@ -89,10 +106,25 @@ runnable* worker::next_local() noexcept {
     found_in_ = trace::run_source::inline_call;
     if (promise_base* child = my_forks_.pop()) return &make_runnable(*child, *this);
     found_in_ = trace::run_source::local;
-    if (alone_) return my_ready_.take_front_alone();
-    if (runnable* next = my_ready_.take_front()) return next;
+    if (alone_) return my_ready_[to_index(priority::normal)].take_front_alone();
+    if (runnable* next = my_ready_[to_index(priority::normal)].take_front()) return next;
     found_in_ = trace::run_source::next_slot;
     return take_slot();
+}
+
+/// This worker has nothing else: what is in the background, unless others have something better.
+runnable* worker::next_background() noexcept {
+    if (!has_ranks_ || my_ready_[to_index(priority::background)].is_empty()) return nullptr;
+    look_around();
+    if (runnable* next = next_local()) return next;
+    if (runnable* next = take_injected()) return next;
+    if (runnable* next = steal_surplus()) return next;
+    found_in_ = trace::run_source::local;
+    return take(priority::background);
+}
+
+bool worker::is_background_due() const noexcept {
+    return has_ranks_ && ready_count(priority::background) != 0 && env::now() >= background_due_;
 }
 
 runnable* worker::take_slot() noexcept {
@@ -100,21 +132,13 @@ runnable* worker::take_slot() noexcept {
     return next_slot_.exchange(nullptr, std::memory_order_acquire);             // S4
 }
 
-void worker::run(runnable* next) noexcept {
-    if (searching_ || was_asleep_) [[unlikely]] {
-        leave_search();
-        call_watchdog();
-    }
-    next->worker = this;
-    if (trace.on(trace::bits::tasks)) [[unlikely]]  // its arguments are not free
-        trace::task_run(trace, next->owner->id(), next->runs, found_in_, ready_.size_hint());
-    counts.resumptions.add(1);
-    current.set(*next);  // counted before, so that nobody takes it for what ran last
-    bool first_step = next->runs++ == 0;
-    if (first_step && next->lifecycle.has_requests()) [[unlikely]] {
-        if (std::coroutine_handle<> after = next->ops->abandon(*next)) after.resume();
+void worker::resume(runnable& next) noexcept {
+    current.set(next);  // counted before, so that nobody takes it for what ran last
+    bool first_step = next.runs++ == 0;
+    if (first_step && next.lifecycle.has_requests()) [[unlikely]] {
+        if (std::coroutine_handle<> after = next.ops->abandon(next)) after.resume();
     } else {
-        next->resume_point.resume();
+        next.resume_point.resume();
     }
     // From here on `next` may be gone, or run on another worker.
     while (deferred_transfer) {
@@ -125,23 +149,68 @@ void worker::run(runnable* next) noexcept {
     WEFT_DCHECK(current.is_empty(), "a runnable went on without leaving its worker");
 }
 
+void worker::run(runnable* next) noexcept {
+    if (searching_ || was_asleep_) [[unlikely]] {
+        leave_search();
+        call_watchdog();
+    }
+    next->worker = this;
+    if (trace.on(trace::bits::tasks)) [[unlikely]]  // its arguments are not free
+        trace::task_run(trace, next->owner->id(), next->runs, found_in_,
+                        ready_count(next->owner->priority()));
+    counts.resumptions.add(1);
+    if (next->owner->priority() != priority::normal) [[unlikely]]
+        return run_ranked(*next, next->owner->priority());
+    resume(*next);
+}
+
+void worker::run_ranked(runnable& next, priority level) noexcept {
+    running_at_.store(level, std::memory_order_relaxed);  // its own; a hint
+    if (level == priority::background)
+        run_background(next);
+    else
+        resume(next);
+    running_at_.store(priority::normal, std::memory_order_relaxed);  // its own; a hint
+}
+
+void worker::run_background(runnable& next) noexcept {
+    renew_budget(background_forks_per_turn);
+    own_share_ = 0;
+    const std::int64_t below = my_forks_.height();
+    const time_point begin = env::now();
+    resume(next);
+    const time_point end = env::now();
+    background_due_ = end + background_share * (end - begin);
+    own_share_ = 1;
+    // S6: otherwise its forks would come before what is ready.
+    bool is_offer = false;
+    while (my_forks_.height() > below) {
+        promise_base* left = my_forks_.pop();
+        if (left == nullptr) break;
+        queue(make_runnable(*left, *this), priority::background);
+        is_offer = true;
+    }
+    if (is_offer && !alone_) core_.notify_one();
+}
+
 void worker::call_watchdog() noexcept {
     if (!was_asleep_) return;
     was_asleep_ = false;
     core_.watch.call();
 }
 
-void worker::renew_budget() noexcept {
-    fork_budget_.store(forks_per_turn, std::memory_order_relaxed);  // its own; the watchdog's hint
+void worker::renew_budget(std::uint32_t forks) noexcept {
+    fork_budget_.store(forks, std::memory_order_relaxed);  // its own; the watchdog's hint
 }
 
 bool worker::renew_fork_budget() noexcept {
     bursts_.add(1);
     look_around();
-    if (runnable* next = take_injected()) queue(*next);
-    const bool ready =
-        !ready_.is_empty() || next_slot_.load(std::memory_order_relaxed) != nullptr;  // S4: hint
-    if (!ready) renew_budget();
+    if (runnable* next = take_injected()) queue(*next, next->owner->priority());
+    bool ready = ready_count(priority::latency) != 0 || ready_count(priority::normal) != 0 ||
+                 next_slot_.load(std::memory_order_relaxed) != nullptr;  // S4: hint
+    if (!ready && !is_in_background()) ready = is_background_due();
+    if (!ready) renew_budget(is_in_background() ? background_forks_per_turn : forks_per_turn);
     return !ready;
 }
 

@@ -18,12 +18,14 @@ namespace weft::detail {
 
 namespace {
 constexpr std::uint64_t search_passes = 4;
+constexpr unsigned most_taken_at_once = 32;
 // A peer is about to run its only ready item itself, unless it is busy with something longer.
 constexpr unsigned looks_past_a_single_item = 8;
 }  // namespace
 
 runnable* worker::search() noexcept {
     if (runnable* next = look_outside()) return next;
+    if (runnable* next = take(priority::background)) return next;  // came from outside
     searching_ = searching_ || (!alone_ && core_.idle.begin_search());
     runnable* found = searching_ && !alone_ ? search_in_passes() : nullptr;
     if (found == nullptr) found = linger();
@@ -43,6 +45,7 @@ runnable* worker::search_in_passes() noexcept {
         if (pass != 0) env::relax();
         found = search_peers(pass == search_passes - 1);
         if (found == nullptr) found = take_injected();
+        if (found == nullptr) found = take(priority::background);
     }
     trace::search(trace, pass, pass * (core_.workers().size() - 1), 0);
     return found;
@@ -54,6 +57,7 @@ runnable* worker::linger() noexcept {
     for (unsigned seen = 0; now < until && !core_.is_stopping();) {
         env::relax();
         runnable* found = look_outside();
+        if (found == nullptr) found = take(priority::background);
         if (found == nullptr && !alone_) {
             seen = peers_have_work() ? seen + 1 : 0;
             const bool is_left_lying = seen >= looks_past_a_single_item;
@@ -94,7 +98,10 @@ runnable* worker::search_peers(bool last_pass) noexcept {
 runnable* worker::steal_from(worker& victim, bool last_pass) noexcept {
     std::size_t got = 0;
     runnable* found = nullptr;
-    if (auto half = steal_ready(victim)) {
+    if (auto urgent = steal_ready(victim, priority::latency)) {
+        found = urgent.item;
+        got = 1 + urgent.moved;
+    } else if (auto half = steal_ready(victim, priority::normal)) {
         found = half.item;
         got = 1 + half.moved;
     } else if (auto fork = victim.forks_.thief().steal()) {
@@ -103,6 +110,11 @@ runnable* worker::steal_from(worker& victim, bool last_pass) noexcept {
     } else if (last_pass) {
         found = victim.take_slot();
         got = 1;
+        if (found == nullptr) {
+            auto spare = steal_ready(victim, priority::background);
+            found = spare.item;
+            got = 1 + spare.moved;
+        }
         // Its owner is busy with something long: serve its timers and descriptors as well.
         if (found == nullptr && victim.drive_for(*this)) return next_local();
     }
@@ -114,23 +126,49 @@ runnable* worker::steal_from(worker& victim, bool last_pass) noexcept {
     return found;
 }
 
-stolen<runnable> worker::steal_ready(worker& victim) noexcept {
+/// For one that has only background work: what others have more of than they run next.
+runnable* worker::steal_surplus() noexcept {
+    if (alone_) return nullptr;
+    for (const auto& peer : core_.workers()) {
+        if (peer.get() == this || !peer->outranks_background()) continue;
+        if (runnable* found = steal_from(*peer, false)) {
+            core_.notify_one();  // as whoever takes something, see idle_set.hpp
+            return found;
+        }
+    }
+    return nullptr;
+}
+
+stolen<runnable> worker::steal_ready(worker& victim, priority level) noexcept {
+    const auto thief = victim.ready_[to_index(level)].thief();
     try {
-        return victim.ready_.thief().steal_half(my_ready_);
+        const auto got = thief.steal_half(my_ready_[to_index(level)]);
+        if (level != priority::normal && got.moved != 0) has_ranks_ = true;
+        return got;
     } catch (const std::bad_alloc&) {
-        return victim.ready_.thief().steal_fifo();  // one needs no room
+        return thief.steal_fifo();  // one needs no room
     }
 }
 
+/// What is in the background goes through this worker's queue: others may come before it.
 runnable* worker::take_injected() noexcept {
-    // What was spilled first: a busy injection queue would keep it waiting for ever.
-    runnable* found = core_.spilled.pop();
-    if (found == nullptr) found = core_.injected.try_pop(index_);
-    if (found == nullptr) return nullptr;
-    found_in_ = trace::run_source::injected;
-    counts.injected.add(1);
-    trace::inject(trace, found->owner->id(), 0);
-    return found;
+    for (unsigned taken = 0; taken < most_taken_at_once; ++taken) {
+        // What was spilled first: a busy injection queue would keep it waiting for ever.
+        runnable* found = core_.spilled.pop();
+        if (found == nullptr) found = core_.injected.try_pop(index_);
+        if (found == nullptr) break;
+        found_in_ = trace::run_source::injected;
+        counts.injected.add(1);
+        trace::inject(trace, found->owner->id(), 0);
+        if (found->owner->priority() != priority::background) return found;
+        try {
+            has_ranks_ = true;
+            my_ready_[to_index(priority::background)].push(found);
+        } catch (const std::bad_alloc&) {
+            return found;
+        }
+    }
+    return nullptr;
 }
 
 bool worker::drive_for(worker& helper) noexcept {

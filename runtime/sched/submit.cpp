@@ -4,6 +4,7 @@
 // The submit phase: what becomes ready is put where its worker will find it, and a peer is called
 // when there is more than this worker is about to run itself.
 
+#include <algorithm>
 #include <new>
 
 #include "sched/runtime_core.hpp"
@@ -15,23 +16,33 @@
 namespace weft::detail {
 
 void worker::submit_woken(runnable& ready) noexcept {
-    if (alone_ || batch_) return submit_back(ready);
+    const bool waits_its_turn = alone_ || batch_ || is_in_background();
+    if (waits_its_turn || ready.owner->priority() != priority::normal) return submit_back(ready);
     trace::task_wake(trace, ready.owner->id(), ready.runs, trace::wake_via::next_slot, index_);
     runnable* before = next_slot_.exchange(&ready, std::memory_order_acq_rel);  // S4
-    if (before != nullptr) queue(*before);
-    if (before != nullptr || !ready_.is_empty()) core_.notify_one();
-}
-
-void worker::submit_back(runnable& ready) noexcept {
-    trace::task_wake(trace, ready.owner->id(), ready.runs, trace::wake_via::local, index_);
-    queue(ready);
-    offer_work();
+    if (before != nullptr) queue(*before, priority::normal);
+    if (before != nullptr || ready_count(priority::normal) != 0) core_.notify_one();
 }
 
 /// The first ready runnable is this worker's own next one: peers are called from the second on, so
 /// that a task which starts another and awaits it is not torn to a second core.
-void worker::offer_work() noexcept {
-    if (!alone_ && ready_.size_hint() > 1) core_.notify_one();
+void worker::submit_back(runnable& ready) noexcept {
+    trace::task_wake(trace, ready.owner->id(), ready.runs, trace::wake_via::local, index_);
+    const priority level = ready.owner->priority();
+    if (level != priority::normal) [[unlikely]]
+        return submit_ranked(ready, level);
+    queue(ready, level);
+    if (!alone_ && ready_count(level) > own_share_) core_.notify_one();
+}
+
+/// What is in the background may never be next here, and what outranks the task that runs should
+/// not wait for it.
+void worker::submit_ranked(runnable& ready, priority level) noexcept {
+    queue(ready, level);
+    if (alone_) return;
+    const priority running = running_at_.load(std::memory_order_relaxed);  // its own
+    const bool outranks = level < running && !current.is_empty();
+    if (outranks || level == priority::background || ready_count(level) > 1) core_.notify_one();
 }
 
 std::coroutine_handle<> worker::call_peer(std::coroutine_handle<> next) noexcept {
@@ -39,9 +50,9 @@ std::coroutine_handle<> worker::call_peer(std::coroutine_handle<> next) noexcept
     return next;
 }
 
-void worker::queue_into_wider(runnable& ready) noexcept {
+void worker::queue_into_wider(runnable& ready, priority level) noexcept {
     try {
-        my_ready_.push(&ready);
+        my_ready_[to_index(level)].push(&ready);
     } catch (const std::bad_alloc&) {
         core_.spilled.push(ready);
     }
@@ -66,10 +77,20 @@ void worker::unpark() noexcept {
 }
 
 bool worker::has_work() const noexcept {
-    return !ready_.is_empty() || !forks_.is_empty() ||
+    const auto is_empty = [](const runnable_deque& queue) { return queue.is_empty(); };
+    return !std::ranges::all_of(ready_, is_empty) || !forks_.is_empty() ||
            next_slot_.load(std::memory_order_acquire) != nullptr;  // S4: the parker's re-scan
 }
 
-bool worker::has_surplus() const noexcept { return ready_.size_hint() > 1 || !forks_.is_empty(); }
+bool worker::has_surplus() const noexcept {
+    const auto is_surplus = [](const runnable_deque& queue) { return queue.size_hint() > 1; };
+    return std::ranges::any_of(ready_, is_surplus) || !forks_.is_empty();
+}
+
+bool worker::outranks_background() const noexcept {
+    if (ready_count(priority::latency) != 0) return true;
+    if (is_in_background()) return ready_count(priority::normal) != 0;
+    return ready_count(priority::normal) > 1 || !forks_.is_empty();
+}
 
 }  // namespace weft::detail

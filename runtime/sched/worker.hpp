@@ -6,12 +6,16 @@
 //
 // Protocol: worker                         checked by: tests/stress/sched_stress_test.cpp
 // Roles      owner (this worker's thread) · thieves (other workers) · submitters (any thread)
-// Words      next_slot: the run-next slot · driving: the right to drive timers and descriptors
+// Words      next_slot: the run-next slot, of normal tasks · driving: the right to drive timers and
+//            descriptors
 // Fields     forks, ready: see work_deque.hpp · everything else owner-confined
 // Invariants S1 what became ready is in exactly one of: slot, ready, forks, injection queue, spill
 //               list (where ready or the injection queue could not grow).
 //            S2 descriptors and wheel are driven by one thread at a time, the holder of `driving`.
-//            S3 a worker with two ready runnables has asked for a peer: see offer_work.
+//            S3 a worker with two ready runnables of one priority, with one that outranks what
+//               it runs, or with a background one, has asked for a peer: see submit_back.
+//            S6 forks that lie in the deque while the loop looks for work are not of background
+//               tasks: what those leave there is queued by itself, see run_background.
 // Edges      S4 slot exchange release → exchange acquire: the runnable in it
 //            S5 driving release → acquire: the shard's state
 // Races      A thief takes the slot while its owner looks there: both exchange, one gets it.
@@ -21,6 +25,7 @@
 // Shutdown   stop flag, unpark all, join; every queue is empty by then.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 
@@ -31,6 +36,7 @@
 #include "weft/ports/ports.hpp"
 #include "weft/queue/work_deque.hpp"
 #include "weft/reactor/reactor_shard.hpp"
+#include "weft/task/priority.hpp"
 #include "weft/task/runnable.hpp"
 
 namespace weft::detail {
@@ -78,6 +84,8 @@ public:
     [[nodiscard]] bool has_work() const noexcept;
     /// Any thread: whether there is more than this worker is about to run itself.
     [[nodiscard]] bool has_surplus() const noexcept;
+    /// The same, and that comes before anything in the background.
+    [[nodiscard]] bool outranks_background() const noexcept;
 
     /// Fires this worker's timers and polls its descriptors once, on the caller's thread; true if
     /// that woke something. Not if somebody else is at it.
@@ -114,14 +122,38 @@ public:
 
 private:
     using env = real_environment;
+    static constexpr std::size_t priorities = 3;
+    static constexpr std::size_t to_index(priority level) noexcept {
+        return static_cast<std::size_t>(level);
+    }
+    /// Any thread, a hint.
+    [[nodiscard]] std::size_t ready_count(priority level) const noexcept {
+        return ready_[to_index(level)].size_hint();
+    }
+    [[nodiscard]] bool is_in_background() const noexcept {
+        return running_at_.load(std::memory_order_relaxed) == priority::background;  // hint
+    }
 
     // run.cpp
     bool step() noexcept;
-    [[nodiscard]] runnable* next_local() noexcept;
+    [[nodiscard]] runnable* next_local() noexcept {
+        return has_ranks_ ? next_ranked() : next_normal();
+    }
+    [[nodiscard]] runnable* next_ranked() noexcept;
+    [[nodiscard]] runnable* next_normal() noexcept;
     [[nodiscard]] runnable* take_slot() noexcept;
+    [[nodiscard]] runnable* take(priority level) noexcept {
+        auto& from = my_ready_[to_index(level)];
+        return alone_ ? from.take_front_alone() : from.take_front();
+    }
+    [[nodiscard]] runnable* next_background() noexcept;
+    [[nodiscard]] bool is_background_due() const noexcept;
     void run(runnable* next) noexcept;
+    void run_ranked(runnable& next, priority level) noexcept;
+    void run_background(runnable& next) noexcept;
+    void resume(runnable& next) noexcept;
     void call_watchdog() noexcept;
-    void renew_budget() noexcept;
+    void renew_budget(std::uint32_t forks) noexcept;
     void note_look(time_point now) noexcept {
         const nanoseconds since_start = now.time_since_epoch();
         last_look_.store(since_start.count(), std::memory_order_relaxed);  // its own; a hint
@@ -137,7 +169,8 @@ private:
     [[nodiscard]] bool peers_have_surplus() const noexcept;
     [[nodiscard]] runnable* search_peers(bool last_pass) noexcept;
     [[nodiscard]] runnable* steal_from(worker& victim, bool last_pass) noexcept;
-    [[nodiscard]] stolen<runnable> steal_ready(worker& victim) noexcept;
+    [[nodiscard]] stolen<runnable> steal_ready(worker& victim, priority level) noexcept;
+    [[nodiscard]] runnable* steal_surplus() noexcept;
     [[nodiscard]] runnable* take_injected() noexcept;
     void leave_search() noexcept;
     bool drive_if_free() noexcept { return drive_for(*this); }
@@ -156,12 +189,14 @@ private:
     [[nodiscard]] bool peers_have_work() const noexcept;
 
     // submit.cpp
-    void queue(runnable& ready) noexcept {
-        if (!my_ready_.try_push(&ready)) [[unlikely]]
-            queue_into_wider(ready);
+    void queue(runnable& ready, priority level) noexcept {
+        if (level != priority::normal) [[unlikely]]
+            has_ranks_ = true;
+        if (!my_ready_[to_index(level)].try_push(&ready)) [[unlikely]]
+            queue_into_wider(ready, level);
     }
-    void queue_into_wider(runnable& ready) noexcept;
-    void offer_work() noexcept;
+    void queue_into_wider(runnable& ready, priority level) noexcept;
+    void submit_ranked(runnable& ready, priority level) noexcept;
     std::coroutine_handle<> call_peer(std::coroutine_handle<> next) noexcept override;
     void fork_into_wider(promise_base& child) noexcept override;
 
@@ -170,8 +205,9 @@ private:
     const bool is_rescue_;
     env::atomic<bool> benched_{false};
     worker_counter bursts_;
-    runnable_deque ready_;
-    runnable_deque::owner_handle my_ready_{ready_.owner()};
+    std::array<runnable_deque, priorities> ready_;
+    std::array<runnable_deque::owner_handle, priorities> my_ready_{
+        ready_[0].owner(), ready_[1].owner(), ready_[2].owner()};
     alignas(64) env::atomic<runnable*> next_slot_{nullptr};
     env::atomic<bool> driving_{false};
     parker<env> parker_;
@@ -183,6 +219,11 @@ private:
     bool was_asleep_ = false;        // has run nothing since: the watchdog may be asleep too
     bool batch_ = false;             // waking from timers and descriptors: no run-next slot
     std::uint32_t slot_streak_ = 0;  // runnables taken from the slot in a row
+    std::size_t own_share_ = 1;      // normal tasks for which no peer is called
+    bool has_ranks_ = false;         // there was a task here that is not normal
+    std::uint32_t latency_streak_ = 0;
+    env::atomic<priority> running_at_{priority::normal};  // other workers': a hint
+    time_point background_due_{};
     std::uint32_t tick_ = 0;
     trace::run_source found_in_ = trace::run_source::local;  // where `run` gets its argument from
     std::uint64_t next_id_ = 0;

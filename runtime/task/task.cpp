@@ -221,7 +221,18 @@ namespace {
 
 }  // namespace
 
-void begin_task(task_state& state, std::string_view name, runtime_port& runtime) {
+namespace {
+
+weft::priority current_priority() noexcept {
+    const runnable* creator = current_runnable();
+    return creator == nullptr ? weft::priority::normal : creator->owner->priority();
+}
+
+}  // namespace
+
+void begin_task(task_state& state, std::string_view name, std::optional<weft::priority> wanted,
+                runtime_port& runtime) {
+    state.set_priority(wanted ? *wanted : current_priority());
     try {
         if (!name.empty()) state.set_name(name);
         runtime.enlist(state);

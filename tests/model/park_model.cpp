@@ -176,7 +176,7 @@ public:
 private:
     using deque = weft::detail::work_deque<env, int>;
     std::array<int, Items> numbers_{};
-    deque deque_;
+    deque deque_{4};
     typename deque::owner_handle owner_{deque_.owner()};
 };
 
@@ -339,7 +339,7 @@ const registered_case crowd({
 });
 
 const registered_case forked({
-    .structure = "park",
+    .structure = "forks",
     .name = "forks that must run together reach two workers, one of whom is called",
     .kills = {mutation::deque_older_before_push, mutation::last_searcher_rule},
     .limits = {.preemptions = 2, .stale_loads = 2, .random_executions = 60'000},
@@ -385,5 +385,7 @@ const registered_case newcomer({
 TEST_CASE("no wake-up is lost between producers and parked workers", "[park]") {
     check_cases("park");
 }
+
+TEST_CASE("a fork over an older one needs no call of its own", "[park]") { check_cases("forks"); }
 
 }  // namespace weft::model

@@ -128,6 +128,10 @@ public:
     /// The same where no thief exists: plain reads and writes.
     [[nodiscard]] T* take_front_alone() noexcept { return deque_->take_front_alone(); }
     [[nodiscard]] bool is_empty() const noexcept { return deque_->is_empty(); }
+    /// Grows by one with each push, and shrinks with each pop that gives something but the last.
+    [[nodiscard]] std::int64_t height() const noexcept {
+        return deque_->bottom_.load(std::memory_order_relaxed);  // the owner's own store
+    }
     /// After `count` pushes in a row: whether older items lay below them. False for certain if
     /// somebody may have looked in between, found nothing and told nobody (P5).
     [[nodiscard]] bool holds_more_than(std::size_t count) const noexcept {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -19,6 +20,8 @@ namespace weft {
 struct task_options {
     /// Copied. Empty: the task is called "Task-<id>".
     std::string_view name{};
+    /// Empty: that of the task that creates it; outside of tasks, normal.
+    std::optional<weft::priority> priority{};
 };
 
 namespace detail {
@@ -47,17 +50,20 @@ coro<coro_result_of<F, Args...>> invoke_in_frame(F callable, Args... args) {
 /// Throws usage_error outside a task.
 [[nodiscard]] worker_port& worker_for_create_task();
 
+// Fact: options that are handed on in memory cost as much as queueing the task: they are written in
+// bytes and read in words, and the processor waits for that. So these two are always inlined.
 template <class T>
-task<T> start_task(coro<T>& body, task_options options, worker_port* worker,
-                   runtime_port& runtime) {
+[[gnu::always_inline]] inline task<T> start_task(coro<T>& body, task_options options,
+                                                 worker_port* worker, runtime_port& runtime) {
     WEFT_CHECK(body.valid(), "create_task was given a coro that was awaited or moved from");
     auto handle = task_access::adopt(task_record<T>::make(body, worker, runtime));
-    begin_task(*task_access::state(handle), options.name, runtime);
+    begin_task(*task_access::state(handle), options.name, options.priority, runtime);
     return handle;
 }
 
-/// Names and registers a new task; what throws here leaves it cancelled and unstarted.
-void begin_task(task_state& state, std::string_view name, runtime_port& runtime);
+/// Names, ranks and registers a new task; what throws here leaves it cancelled and unstarted.
+void begin_task(task_state& state, std::string_view name, std::optional<weft::priority> wanted,
+                runtime_port& runtime);
 
 }  // namespace detail
 
@@ -67,7 +73,7 @@ void begin_task(task_state& state, std::string_view name, runtime_port& runtime)
 /// Throws usage_error outside a task, runtime_closed during the last phase of shutdown, and
 /// std::bad_alloc; in each case the body never runs.
 template <class T>
-task<T> create_task(coro<T> body, task_options options = {}) {
+[[gnu::always_inline]] inline task<T> create_task(coro<T> body, task_options options = {}) {
     detail::worker_port& worker = detail::worker_for_create_task();
     task<T> handle = detail::start_task(body, options, &worker, worker.runtime());
     worker.submit_back(*detail::task_access::state(handle));

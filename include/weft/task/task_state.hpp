@@ -30,6 +30,7 @@
 #include <string_view>
 
 #include "weft/task/coro.hpp"
+#include "weft/task/priority.hpp"
 #include "weft/task/runnable.hpp"
 
 namespace weft::detail {
@@ -79,6 +80,14 @@ public:
     [[nodiscard]] std::string name() const;
     void set_name(std::string_view name);
     [[nodiscard]] std::source_location location() const noexcept { return location_; }
+
+    /// Where it queues when it is ready next: a hint, no edge.
+    [[nodiscard]] weft::priority priority() const noexcept {
+        return priority_.load(std::memory_order_relaxed);  // a hint
+    }
+    void set_priority(weft::priority level) noexcept {
+        priority_.store(level, std::memory_order_relaxed);  // a hint
+    }
 
     [[nodiscard]] runtime_port& runtime() const noexcept { return *runtime_; }
     /// Its worker, at the end of the body: whether only the runtime holds it. Under the lock of its
@@ -153,6 +162,7 @@ private:
     std::uint64_t id_;
     real_environment::atomic<std::uint32_t> references_{2};  // the handle and the runtime
     real_environment::atomic<bool> observed_{false};
+    real_environment::atomic<weft::priority> priority_{weft::priority::normal};
     outcome_kind outcome_ = outcome_kind::none;
 };
 

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+// Priorities: who inherits which, who comes first, and who never starves.
+#include "weft/task/priority.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "support/catch.hpp"
+#include "support/runtime_case.hpp"
+#include "support/runtime_checklist.hpp"
+#include "weft/runtime.hpp"
+
+using namespace weft;
+using namespace weft::test;
+
+namespace {
+
+using lines = std::vector<std::string>;
+constexpr task_options at_latency{.priority = priority::latency};
+constexpr task_options in_background{.priority = priority::background};
+
+coro<priority> own() { co_return current_task().priority(); }
+
+coro<> inherits() {
+    CHECK(current_task().priority() == priority::normal);
+    priority child = co_await create_task(own());
+    CHECK(child == priority::normal);
+    child = co_await create_task(own(), at_latency);
+    CHECK(child == priority::latency);
+    current_task().set_priority(priority::background);
+    child = co_await create_task(own());
+    CHECK(child == priority::background);
+    child = co_await create_task(own(), {.priority = priority::normal});
+    CHECK(child == priority::normal);
+    auto [a, b] = co_await gather(own(), own());
+    CHECK((a == priority::background && b == priority::background));
+    auto [c, d] = co_await when_all(own(), own());
+    CHECK((c == priority::background && d == priority::background));
+}
+
+coro<> logs(event_log& log, std::string line) {
+    log.add(line);
+    co_return;
+}
+
+coro<> starts_one_of_each(event_log& log) {
+    std::vector<task<>> all;
+    all.push_back(create_task(logs(log, "background"), in_background));
+    all.push_back(create_task(logs(log, "normal")));
+    all.push_back(create_task(logs(log, "latency"), at_latency));
+    co_await gather(std::move(all));
+}
+
+coro<> raises(std::atomic<bool>& flag) {
+    flag = true;
+    co_return;
+}
+
+coro<> yields_until(std::atomic<bool>& flag) {
+    while (!flag) co_await yield();
+}
+
+/// Several tasks of one priority never end until one of another has run.
+coro<> runs_beside(priority busy, priority waiting) {
+    std::atomic<bool> ran{false};
+    std::vector<task<>> all;
+    for (int i = 0; i < 10; ++i) all.push_back(create_task(yields_until(ran), {.priority = busy}));
+    co_await yield();
+    all.push_back(create_task(raises(ran), {.priority = waiting}));
+    co_await gather(std::move(all));
+}
+
+coro<> nothing() { co_return; }
+
+/// A computation of nothing but forks, which ends once a background task has run.
+coro<> forks_until(std::atomic<bool>& ran) {
+    const stopwatch watch;
+    while (!ran && watch.elapsed() < soon) co_await when_all(nothing(), nothing());
+}
+
+coro<> forks_beside_the_background(unsigned workers) {
+    std::atomic<bool> ran{false};
+    task<> waits = create_task(raises(ran), in_background);
+    std::vector<coro<>> all;
+    for (unsigned i = 0; i < 2 * workers; ++i) all.push_back(forks_until(ran));
+    co_await when_all(std::move(all));
+    co_await waits;
+    CHECK(ran);
+}
+
+void compute(std::chrono::microseconds time) {
+    const stopwatch watch;
+    while (watch.elapsed() < time) {
+    }
+}
+
+coro<> step(std::atomic<int>& steps) {
+    compute(100us);
+    ++steps;
+    co_return;
+}
+
+coro<> many_steps(std::atomic<int>& steps, int count) {
+    std::vector<coro<>> all;
+    for (int i = 0; i < count; ++i) all.push_back(step(steps));
+    co_await when_all(std::move(all));
+}
+
+/// The forks of a background task come in small portions, and after what is ready.
+coro<> turns_beside_background_forks() {
+    std::atomic<int> steps{0};
+    constexpr int count = 400;
+    task<> work = create_task(many_steps(steps, count), in_background);
+    while (steps == 0) co_await sleep(100us);
+    int most = 0;
+    for (int turn = 0; turn < 8; ++turn) {
+        const int before = steps;
+        co_await sleep(100us);
+        most = std::max(most, steps - before);
+    }
+    CHECK(steps < count);
+    CHECK(most <= 40);  // a portion of 16, and one that began before the timer was due
+    co_await work;
+    CHECK(steps == count);
+}
+
+/// Where it sleeps, moves and is woken, it stays what it is.
+coro<> keeps_its_priority(priority mine, int turns) {
+    for (int i = 0; i < turns; ++i) {
+        co_await yield();
+        if (i % 16 == 0) co_await sleep(10us);
+        if (current_task().priority() != mine) FAIL("lost its priority");
+    }
+}
+
+coro<> all_keep_theirs() {
+    std::vector<task<>> all;
+    for (int i = 0; i < 60; ++i) {
+        const auto mine = static_cast<priority>(i % 3);
+        all.push_back(create_task(keeps_its_priority(mine, 200), {.priority = mine}));
+    }
+    co_await gather(std::move(all));
+}
+
+coro<> changes_its_mind(event_log& log) {
+    task<> other = create_task(logs(log, "other"));
+    current_task().set_priority(priority::background);
+    co_await yield();
+    log.add("self");
+    co_await other;
+}
+
+/// Blocks its worker until the flag is up.
+coro<> keeps_the_worker(gate& kept, std::atomic<bool>& flag) {
+    kept.open();
+    while (!flag) std::this_thread::yield();
+    co_return;
+}
+
+}  // namespace
+
+TEST_CASE("a task inherits the priority of its creator, unless the options name one") {
+    on_workers(multi, [](unsigned workers) { run(inherits(), {.workers = workers}); });
+}
+
+TEST_CASE("a task from outside is normal, unless the options name a priority") {
+    on_workers(multi, [](unsigned workers) {
+        runtime r{{.workers = workers}};
+        CHECK(r.block_on(own()) == priority::normal);
+        task<priority> t = r.spawn(own(), in_background);
+        while (!t.done()) std::this_thread::yield();
+        CHECK(t.result() == priority::background);
+    });
+}
+
+TEST_CASE("one worker takes latency first, then normal, then background") {
+    on_workers(single, [](unsigned workers) {
+        event_log log;
+        run(starts_one_of_each(log), {.workers = workers});
+        CHECK(log.lines() == lines{"latency", "normal", "background"});
+    });
+}
+
+TEST_CASE("a priority that changes counts from the next suspension on") {
+    on_workers(single, [](unsigned workers) {
+        event_log log;
+        run(changes_its_mind(log), {.workers = workers});
+        CHECK(log.lines() == lines{"other", "self"});
+    });
+}
+
+TEST_CASE("no priority starves another") {
+    const priority busy = GENERATE(priority::latency, priority::normal);
+    const priority waiting = GENERATE(priority::normal, priority::background);
+    on_workers(multi,
+               [=](unsigned workers) { run(runs_beside(busy, waiting), {.workers = workers}); });
+}
+
+TEST_CASE("forks that never end do not starve the background") {
+    on_workers(multi, [](unsigned workers) {
+        run(forks_beside_the_background(workers), {.workers = workers});
+    });
+}
+
+TEST_CASE("forks of a background task let others have their turn") {
+    on_workers(single, [](unsigned workers) {
+        run(turns_beside_background_forks(), {.workers = workers});
+    });
+}
+
+TEST_CASE("a task keeps its priority wherever it runs") {
+    on_workers(multi, [](unsigned workers) { run(all_keep_theirs(), {.workers = workers}); });
+}
+
+TEST_CASE("background tasks from outside let a normal one pass") {
+    on_workers(single, [](unsigned workers) {
+        std::atomic<bool> go{false};
+        gate kept;
+        event_log log;
+        runtime r{{.workers = workers}};
+        task<> keeper = r.spawn(keeps_the_worker(kept, go));
+        while (!kept.is_open()) std::this_thread::yield();
+        for (int i = 0; i < 1000; ++i) {
+            r.spawn(logs(log, "background"), in_background);
+        }
+        task<> last = r.spawn(logs(log, "normal"));
+        go = true;
+        r.block_on(ended(last));
+        const lines found = log.lines();
+        const auto place = std::ranges::find(found, "normal") - found.begin();
+        CHECK(place <= 40);
+    });
+}
+
+TEST_CASE("an idle worker takes what is in the background of a busy one") {
+    on_workers({2, 4}, [](unsigned workers) {
+        std::atomic<bool> ran{false};
+        runtime r{{.workers = workers}};
+        auto blocks = [&]() -> coro<> {
+            task<> t = create_task(raises(ran), in_background);
+            while (!ran) std::this_thread::yield();
+            co_await t;
+        };
+        r.block_on(blocks());
+        CHECK(ran);
+    });
+}
