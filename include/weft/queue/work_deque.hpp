@@ -271,7 +271,7 @@ inline T* work_deque<Env, T>::take_front_alone() noexcept {
 
 template <class Env, class T>
 inline bool work_deque<Env, T>::holds_more_than(std::size_t count) const noexcept {
-    Env::light_fence();  // P5
+    Env::light_fence();                                                                       // P5
     const index first = bottom_.load(std::memory_order_relaxed) - static_cast<index>(count);  // own
     if (mutated<Env>(mutation::deque_older_before_push)) return top_known_ < first;
     return top_.load(std::memory_order_relaxed) < first;  // P5
