@@ -42,6 +42,29 @@ coro<> busy(std::atomic<long>& alive, int kind) {
     }
 }
 
+priority random_priority(std::minstd_rand& dice) { return static_cast<priority>(dice() % 3); }
+
+/// A tree whose nodes are tasks and forked children of any priority, which they change now and
+/// then.
+coro<long> ranked_tree(unsigned depth, std::uint64_t number) {
+    std::minstd_rand dice{static_cast<std::minstd_rand::result_type>(seed() + number)};
+    if (dice() % 8 == 0) current_task().set_priority(random_priority(dice));
+    if (dice() % 4 == 0) co_await yield();
+    if (dice() % 32 == 0) co_await sleep(std::chrono::microseconds{dice() % 50});
+    if (depth == 0) co_return 1;
+    const task_options options{.priority = random_priority(dice)};
+    if (dice() % 2 == 0) {
+        auto [a, b] = co_await when_all(ranked_tree(depth - 1, 2 * number),
+                                        ranked_tree(depth - 1, 2 * number + 1));
+        co_return a + b;
+    }
+    task<long> a = create_task(ranked_tree(depth - 1, 2 * number), options);
+    task<long> b = create_task(ranked_tree(depth - 1, 2 * number + 1));
+    const long left = co_await a;
+    const long right = co_await b;
+    co_return left + right;
+}
+
 coro<int> returns(int value) { co_return value; }
 
 coro<> pings(std::atomic<long>& count) {
@@ -59,7 +82,9 @@ TEST_CASE("a runtime closes at any moment") {
             {
                 runtime r{{.workers = workers}};
                 for (int kind = 0; kind < 5; ++kind) {
-                    for (int n = 0; n < 3; ++n) r.spawn(busy(alive, kind));
+                    for (int n = 0; n < 3; ++n) {
+                        r.spawn(busy(alive, kind), {.priority = static_cast<priority>(n)});
+                    }
                 }
                 for (auto n = dice() % 100'000; n > 0; --n) detail::real_environment::relax();
             }
@@ -95,6 +120,14 @@ TEST_CASE("many runtimes live at once") {
     tasks.clear();
 }
 
+TEST_CASE("trees of tasks of all priorities are whole") {
+    on_workers(multi, [](unsigned workers) {
+        for (std::size_t i = 0; i < stress_iterations(20); ++i) {
+            CHECK(run(ranked_tree(10, i + 1), {.workers = workers}) == 1024);
+        }
+    });
+}
+
 TEST_CASE("foreign threads feed workers that keep falling asleep") {
     on_workers(multi, [](unsigned workers) {
         std::atomic<long> count{0};
@@ -105,7 +138,7 @@ TEST_CASE("foreign threads feed workers that keep falling asleep") {
             threads.emplace_back([&r, &count, each, i] {
                 std::minstd_rand dice{static_cast<std::minstd_rand::result_type>(seed() + i)};
                 for (std::size_t n = 0; n < each; ++n) {
-                    task<> t = r.spawn(pings(count));
+                    task<> t = r.spawn(pings(count), {.priority = random_priority(dice)});
                     // Sometimes wait until the workers have nothing left, so that they park.
                     if (dice() % 16 == 0) {
                         while (!t.done()) std::this_thread::yield();

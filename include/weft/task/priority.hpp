@@ -15,8 +15,8 @@ namespace weft {
 enum class priority : std::uint8_t {
     latency,     ///< before all others; of 17 turns that it would take, one goes to a normal task
     normal,      ///< first in, first out
-    background,  ///< when a worker has, and finds at others, nothing else; at least 1/128 of its
-                 ///< time
+    background,  ///< when a worker has, and finds at others, nothing else; not starved: a run that
+                 ///< took t is due again after 128 t, at the next look around
 };
 
 }  // namespace weft
