@@ -43,6 +43,7 @@ void worker::park() noexcept {
 /// and registered here while it was on duty stays here: that it wakes for, and hands what became
 /// ready to the others.
 void worker::rest_on_bench() noexcept {
+    hand_over();
     if (core_.idle.retire(std::exchange(searching_, false))) core_.notify_one();
     benched_.store(true, std::memory_order_relaxed);  // hint: driving decides who drives
     wait_for_events();
@@ -66,6 +67,12 @@ runnable* worker::rescan() noexcept {
 
 bool worker::peers_have_work() const noexcept {
     return std::ranges::any_of(core_.workers(), [](const auto& peer) { return peer->has_work(); });
+}
+
+bool worker::peers_outrank_background() const noexcept {
+    return std::ranges::any_of(core_.workers(), [this](const auto& peer) {
+        return peer.get() != this && peer->outranks_background();
+    });
 }
 
 bool worker::peers_have_surplus() const noexcept {

@@ -11,6 +11,7 @@
 // well; what it has taken so far is 1/128 of the time at least, at those 61st turns and ends of
 // bursts.
 
+#include <algorithm>
 #include <utility>
 
 #include "sched/runtime_core.hpp"
@@ -29,6 +30,7 @@ constexpr std::uint32_t look_interval = 61;  // prime, so that it does not beat 
 constexpr std::uint32_t forks_per_turn = 1024;
 constexpr std::uint32_t background_forks_per_turn = 16;
 constexpr int background_share = 128;
+constexpr nanoseconds longest_background_pause{1'000'000'000};
 // A look at descriptors is a system call: at most one in this time while there is work.
 constexpr nanoseconds poll_interval{20'000};
 
@@ -54,17 +56,18 @@ bool worker::step() noexcept {
     renew_budget(forks_per_turn);
     if (++tick_ % look_interval == 0 || after_burst) [[unlikely]] {
         if (is_off_duty() && !core_.is_stopping()) {
-            hand_over();
             rest_on_bench();
             return true;
         }
+        owes_ready_ = owes_ready_ || after_burst;
         look_around();
-        found_in_ = trace::run_source::local;
-        runnable* next = take_injected();
-        if (next == nullptr && is_background_due()) next = take(priority::background);
-        if (next == nullptr && after_burst) next = take(priority::latency);
-        if (next == nullptr && after_burst) next = take(priority::normal);
-        if (next != nullptr) {
+        if (runnable* next = next_due()) {
+            run(next);
+            return true;
+        }
+    }
+    if (owes_ready_) [[unlikely]] {
+        if (runnable* next = next_owed()) {
             run(next);
             return true;
         }
@@ -84,6 +87,33 @@ bool worker::step() noexcept {
     if (core_.is_stopping()) return false;
     park();
     return true;
+}
+
+/// What waits for a look around. In turns, so that neither keeps the other waiting.
+runnable* worker::next_due() noexcept {
+    background_first_ = !background_first_;
+    if (!background_first_) {
+        if (runnable* next = take_injected()) return next;
+    }
+    if (is_background_due()) {
+        found_in_ = trace::run_source::local;
+        if (runnable* next = take(priority::background)) return next;
+    }
+    return background_first_ ? take_injected() : nullptr;
+}
+
+/// After a burst of forks: what was ready before the next one, a normal task included.
+runnable* worker::next_owed() noexcept {
+    found_in_ = trace::run_source::local;
+    if (has_ranks_ && latency_streak_ < latency_limit) {
+        if (runnable* next = take(priority::latency)) {
+            ++latency_streak_;
+            return next;
+        }
+    }
+    latency_streak_ = 0;
+    owes_ready_ = false;
+    return take(priority::normal);
 }
 
 runnable* worker::next_ranked() noexcept {
@@ -116,9 +146,11 @@ runnable* worker::next_normal() noexcept {
 runnable* worker::next_background() noexcept {
     if (!has_ranks_ || my_ready_[to_index(priority::background)].is_empty()) return nullptr;
     look_around();
-    if (runnable* next = next_local()) return next;
-    if (runnable* next = take_injected()) return next;
-    if (runnable* next = steal_surplus()) return next;
+    if (!is_background_due()) {
+        if (runnable* next = next_local()) return next;
+        if (runnable* next = take_injected()) return next;
+        if (runnable* next = steal_surplus()) return next;
+    }
     found_in_ = trace::run_source::local;
     return take(priority::background);
 }
@@ -165,6 +197,7 @@ void worker::run(runnable* next) noexcept {
 }
 
 void worker::run_ranked(runnable& next, priority level) noexcept {
+    has_ranks_ = true;
     running_at_.store(level, std::memory_order_relaxed);  // its own; a hint
     if (level == priority::background)
         run_background(next);
@@ -175,19 +208,19 @@ void worker::run_ranked(runnable& next, priority level) noexcept {
 
 void worker::run_background(runnable& next) noexcept {
     renew_budget(background_forks_per_turn);
-    own_share_ = 0;
     const std::int64_t below = my_forks_.height();
     const time_point begin = env::now();
     resume(next);
     const time_point end = env::now();
-    background_due_ = end + background_share * (end - begin);
-    own_share_ = 1;
+    const nanoseconds pause = background_share * (end - begin);
+    background_due_ = end + std::min(pause, longest_background_pause);
     // S6: otherwise its forks would come before what is ready.
     bool is_offer = false;
     while (my_forks_.height() > below) {
         promise_base* left = my_forks_.pop();
         if (left == nullptr) break;
-        queue(make_runnable(*left, *this), priority::background);
+        runnable& child = make_runnable(*left, *this);
+        queue(child, child.owner->priority());
         is_offer = true;
     }
     if (is_offer && !alone_) core_.notify_one();
@@ -209,7 +242,7 @@ bool worker::renew_fork_budget() noexcept {
     if (runnable* next = take_injected()) queue(*next, next->owner->priority());
     bool ready = ready_count(priority::latency) != 0 || ready_count(priority::normal) != 0 ||
                  next_slot_.load(std::memory_order_relaxed) != nullptr;  // S4: hint
-    if (!ready && !is_in_background()) ready = is_background_due();
+    if (!ready) ready = is_in_background() ? peers_outrank_background() : is_background_due();
     if (!ready) renew_budget(is_in_background() ? background_forks_per_turn : forks_per_turn);
     return !ready;
 }

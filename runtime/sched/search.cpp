@@ -131,7 +131,7 @@ runnable* worker::steal_surplus() noexcept {
     if (alone_) return nullptr;
     for (const auto& peer : core_.workers()) {
         if (peer.get() == this || !peer->outranks_background()) continue;
-        if (runnable* found = steal_from(*peer, false)) {
+        if (runnable* found = steal_from(*peer, peer->is_kept() || peer->is_in_background())) {
             core_.notify_one();  // as whoever takes something, see idle_set.hpp
             return found;
         }

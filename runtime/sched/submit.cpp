@@ -21,7 +21,9 @@ void worker::submit_woken(runnable& ready) noexcept {
     trace::task_wake(trace, ready.owner->id(), ready.runs, trace::wake_via::next_slot, index_);
     runnable* before = next_slot_.exchange(&ready, std::memory_order_acq_rel);  // S4
     if (before != nullptr) queue(*before, priority::normal);
-    if (before != nullptr || ready_count(priority::normal) != 0) core_.notify_one();
+    const bool is_first = before == nullptr && ready_count(priority::normal) == 0 &&
+                          (!has_ranks_ || ready_count(priority::latency) == 0);
+    if (!is_first) core_.notify_one();
 }
 
 /// The first ready runnable is this worker's own next one: peers are called from the second on, so
@@ -29,10 +31,10 @@ void worker::submit_woken(runnable& ready) noexcept {
 void worker::submit_back(runnable& ready) noexcept {
     trace::task_wake(trace, ready.owner->id(), ready.runs, trace::wake_via::local, index_);
     const priority level = ready.owner->priority();
-    if (level != priority::normal) [[unlikely]]
+    if (level != priority::normal || has_ranks_) [[unlikely]]
         return submit_ranked(ready, level);
     queue(ready, level);
-    if (!alone_ && ready_count(level) > own_share_) core_.notify_one();
+    if (!alone_ && ready_count(level) > 1) core_.notify_one();
 }
 
 /// What is in the background may never be next here, and what outranks the task that runs should
@@ -40,9 +42,9 @@ void worker::submit_back(runnable& ready) noexcept {
 void worker::submit_ranked(runnable& ready, priority level) noexcept {
     queue(ready, level);
     if (alone_) return;
-    const priority running = running_at_.load(std::memory_order_relaxed);  // its own
-    const bool outranks = level < running && !current.is_empty();
-    if (outranks || level == priority::background || ready_count(level) > 1) core_.notify_one();
+    const bool outranks = level < running_at() && !current.is_empty();
+    if (outranks || level == priority::background || ready_before_background() > 1)
+        core_.notify_one();
 }
 
 std::coroutine_handle<> worker::call_peer(std::coroutine_handle<> next) noexcept {
@@ -87,10 +89,15 @@ bool worker::has_surplus() const noexcept {
     return std::ranges::any_of(ready_, is_surplus) || !forks_.is_empty();
 }
 
+std::size_t worker::ready_before_background() const noexcept {
+    const bool slot = next_slot_.load(std::memory_order_relaxed) != nullptr;  // S4: hint
+    return ready_count(priority::latency) + ready_count(priority::normal) + (slot ? 1 : 0);
+}
+
 bool worker::outranks_background() const noexcept {
-    if (ready_count(priority::latency) != 0) return true;
-    if (is_in_background()) return ready_count(priority::normal) != 0;
-    return ready_count(priority::normal) > 1 || !forks_.is_empty();
+    const bool own_next = !is_in_background() && !is_kept();
+    return ready_before_background() > (own_next ? 1 : 0) ||
+           (!is_in_background() && !forks_.is_empty());
 }
 
 }  // namespace weft::detail

@@ -105,6 +105,7 @@ time_point watchdog::look() noexcept {
             sights_[w->index()] = {};
         else
             looks = look_at(*w, now);
+        w->note_kept(looks >= looks_until_stuck);
         if (looks >= looks_until_stuck) {
             next = std::min(next, serve(*w, now));
             continue;

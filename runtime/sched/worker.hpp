@@ -12,10 +12,10 @@
 // Invariants S1 what became ready is in exactly one of: slot, ready, forks, injection queue, spill
 //               list (where ready or the injection queue could not grow).
 //            S2 descriptors and wheel are driven by one thread at a time, the holder of `driving`.
-//            S3 a worker with two ready runnables of one priority, with one that outranks what
-//               it runs, or with a background one, has asked for a peer: see submit_back.
-//            S6 forks that lie in the deque while the loop looks for work are not of background
-//               tasks: what those leave there is queued by itself, see run_background.
+//            S3 a worker with two ready runnables, with one that outranks what it runs, or with
+//               one in the background, has asked for a peer: see submit_back.
+//            S6 the loop finds no forks of background tasks in the deque: what those leave there
+//               is queued by itself, see run_background.
 // Edges      S4 slot exchange release → exchange acquire: the runnable in it
 //            S5 driving release → acquire: the shard's state
 // Races      A thief takes the slot while its owner looks there: both exchange, one gets it.
@@ -34,9 +34,9 @@
 #include "weft/park/parker.hpp"
 #include "weft/park/wait_history.hpp"
 #include "weft/ports/ports.hpp"
+#include "weft/ports/priority.hpp"
 #include "weft/queue/work_deque.hpp"
 #include "weft/reactor/reactor_shard.hpp"
-#include "weft/task/priority.hpp"
 #include "weft/task/runnable.hpp"
 
 namespace weft::detail {
@@ -86,6 +86,10 @@ public:
     [[nodiscard]] bool has_surplus() const noexcept;
     /// The same, and that comes before anything in the background.
     [[nodiscard]] bool outranks_background() const noexcept;
+    /// The watchdog says that it has been in one run for long: what is next here waits for it.
+    void note_kept(bool is_kept) noexcept {
+        is_kept_.store(is_kept, std::memory_order_relaxed);  // hint
+    }
 
     /// Fires this worker's timers and polls its descriptors once, on the caller's thread; true if
     /// that woke something. Not if somebody else is at it.
@@ -130,8 +134,12 @@ private:
     [[nodiscard]] std::size_t ready_count(priority level) const noexcept {
         return ready_[to_index(level)].size_hint();
     }
+    [[nodiscard]] std::size_t ready_before_background() const noexcept;
+    [[nodiscard]] bool is_kept() const noexcept {
+        return is_kept_.load(std::memory_order_relaxed);  // hint
+    }
     [[nodiscard]] bool is_in_background() const noexcept {
-        return running_at_.load(std::memory_order_relaxed) == priority::background;  // hint
+        return running_at() == priority::background;
     }
 
     // run.cpp
@@ -146,6 +154,8 @@ private:
         auto& from = my_ready_[to_index(level)];
         return alone_ ? from.take_front_alone() : from.take_front();
     }
+    [[nodiscard]] runnable* next_due() noexcept;
+    [[nodiscard]] runnable* next_owed() noexcept;
     [[nodiscard]] runnable* next_background() noexcept;
     [[nodiscard]] bool is_background_due() const noexcept;
     void run(runnable* next) noexcept;
@@ -167,6 +177,7 @@ private:
     [[nodiscard]] runnable* search_in_passes() noexcept;
     [[nodiscard]] runnable* linger() noexcept;
     [[nodiscard]] bool peers_have_surplus() const noexcept;
+    [[nodiscard]] bool peers_outrank_background() const noexcept;
     [[nodiscard]] runnable* search_peers(bool last_pass) noexcept;
     [[nodiscard]] runnable* steal_from(worker& victim, bool last_pass) noexcept;
     [[nodiscard]] stolen<runnable> steal_ready(worker& victim, priority level) noexcept;
@@ -204,6 +215,7 @@ private:
     const unsigned index_;
     const bool is_rescue_;
     env::atomic<bool> benched_{false};
+    env::atomic<bool> is_kept_{false};
     worker_counter bursts_;
     std::array<runnable_deque, priorities> ready_;
     std::array<runnable_deque::owner_handle, priorities> my_ready_{
@@ -219,10 +231,10 @@ private:
     bool was_asleep_ = false;        // has run nothing since: the watchdog may be asleep too
     bool batch_ = false;             // waking from timers and descriptors: no run-next slot
     std::uint32_t slot_streak_ = 0;  // runnables taken from the slot in a row
-    std::size_t own_share_ = 1;      // normal tasks for which no peer is called
     bool has_ranks_ = false;         // there was a task here that is not normal
+    bool owes_ready_ = false;        // a burst of forks ended because something else is ready
+    bool background_first_ = false;  // of what is due at the next look around
     std::uint32_t latency_streak_ = 0;
-    env::atomic<priority> running_at_{priority::normal};  // other workers': a hint
     time_point background_due_{};
     std::uint32_t tick_ = 0;
     trace::run_source found_in_ = trace::run_source::local;  // where `run` gets its argument from

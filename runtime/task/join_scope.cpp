@@ -66,9 +66,13 @@ std::coroutine_handle<> join_scope::leave(runnable& self, promise_base* next) no
 }
 
 /// What to run on `here`: `next`, if it is not null and begins. A loop, because any number of
-/// children may be cancelled before they begin.
+/// children may be cancelled before they begin. One of another priority is for the worker's loop.
 std::coroutine_handle<> join_scope::go_on(worker_port& here, promise_base* next) noexcept {
     for (; next != nullptr; next = here.next_fork()) {
+        if (next->join()->parent()->owner->priority() != here.running_at()) [[unlikely]] {
+            if (!here.try_fork(*next)) here.fork_into_wider(*next);
+            return here.announce_forks(std::noop_coroutine());
+        }
         auto& node = static_cast<fork_node&>(make_runnable(*next, here));
         here.current.set(node);
         node.runs = 1;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "weft/model/environment.hpp"
+#include "weft/ports/priority.hpp"
 #include "weft/ports/running_slot.hpp"
 #include "weft/queue/work_deque.hpp"
 #include "weft/trace/ring.hpp"
@@ -83,6 +84,10 @@ public:
         if (is_over && !renew_fork_budget()) return nullptr;
         return pop_fork();
     }
+    /// The priority of the task that it runs; between two runs, normal. Any thread, a hint.
+    [[nodiscard]] weft::priority running_at() const noexcept {
+        return running_at_.load(std::memory_order_relaxed);  // hint
+    }
     /// Arms `entry` for `deadline` on this worker's wheel.
     virtual void arm(timer_waiter& entry, time_point deadline) noexcept = 0;
     /// The reactor shard with which this worker registers descriptors.
@@ -114,6 +119,7 @@ protected:
     real_environment::atomic<std::uint32_t> fork_budget_{1};
     fork_deque forks_;
     fork_deque::owner_handle my_forks_{forks_.owner()};
+    real_environment::atomic<weft::priority> running_at_{weft::priority::normal};
 };
 
 /// One runtime. Any thread.

@@ -30,7 +30,7 @@
 #include <string_view>
 
 #include "weft/task/coro.hpp"
-#include "weft/task/priority.hpp"
+#include "weft/ports/priority.hpp"
 #include "weft/task/runnable.hpp"
 
 namespace weft::detail {

@@ -2,7 +2,7 @@
 // Copyright the weft authors
 
 // Priorities: who inherits which, who comes first, and who never starves.
-#include "weft/task/priority.hpp"
+#include "weft/ports/priority.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -93,6 +93,29 @@ coro<> forks_beside_the_background(unsigned workers) {
     CHECK(ran);
 }
 
+coro<int> takes_turns(int turns) {
+    for (int i = 0; i < turns; ++i) co_await yield();
+    co_return turns;
+}
+
+coro<> raises_after(std::atomic<bool>& flag, int turns) {
+    co_await takes_turns(turns);
+    flag = true;
+}
+
+/// Forks for ever, a task of another priority whose turn comes at each end of a burst, and a normal
+/// one that wants a few turns.
+coro<> turns_beside_forks(priority third) {
+    std::atomic<bool> done{false};
+    std::vector<task<>> all;
+    all.push_back(create_task(forks_until(done)));
+    all.push_back(create_task(yields_until(done), {.priority = third}));
+    co_await yield();
+    all.push_back(create_task(raises_after(done, 50)));
+    co_await gather(std::move(all));
+    CHECK(done);
+}
+
 void compute(std::chrono::microseconds time) {
     const stopwatch watch;
     while (watch.elapsed() < time) {
@@ -127,6 +150,48 @@ coro<> turns_beside_background_forks() {
     CHECK(most <= 40);  // a portion of 16, and one that began before the timer was due
     co_await work;
     CHECK(steps == count);
+}
+
+coro<> normal_step(std::atomic<int>& left) {
+    compute(1000us);
+    --left;
+    co_return;
+}
+
+/// Two workers: one has the forks of a background task, the other many normal tasks.
+coro<> forks_beside_a_busy_peer() {
+    std::atomic<int> steps{0};
+    std::atomic<int> left{400};
+    task<> work = create_task(many_steps(steps, 10'000), in_background);
+    while (steps == 0) co_await sleep(100us);
+    std::vector<task<>> all;
+    for (int i = left; i > 0; --i) all.push_back(create_task(normal_step(left)));
+    const int before = steps;
+    co_await gather(std::move(all));
+    CHECK(steps - before < 1000);  // 2000 if that worker did nothing else
+    work.cancel();
+    co_await ended(work);
+}
+
+/// One worker computes for long with a task behind it, the other has only background tasks.
+coro<> single_task_behind_a_long_run(std::atomic<bool>& over) {
+    std::atomic<bool> ran{false};
+    task<> behind = create_task(raises(ran));
+    const stopwatch watch;
+    while (!ran && watch.elapsed() < soon) {
+    }
+    over = true;
+    CHECK(watch.elapsed() < soon);
+    co_await behind;
+}
+
+coro<> beside_background_tasks() {
+    std::atomic<bool> over{false};
+    std::vector<task<>> all;
+    for (int i = 0; i < 4; ++i) all.push_back(create_task(yields_until(over), in_background));
+    co_await sleep(1ms);
+    all.push_back(create_task(single_task_behind_a_long_run(over)));
+    co_await gather(std::move(all));
 }
 
 /// Where it sleeps, moves and is woken, it stays what it is.
@@ -205,6 +270,43 @@ TEST_CASE("forks that never end do not starve the background") {
     on_workers(multi, [](unsigned workers) {
         run(forks_beside_the_background(workers), {.workers = workers});
     });
+}
+
+TEST_CASE("normal tasks have their turns beside forks, whatever is due between bursts") {
+    const priority third = GENERATE(priority::latency, priority::normal, priority::background);
+    on_workers(multi,
+               [=](unsigned workers) { run(turns_beside_forks(third), {.workers = workers}); });
+}
+
+TEST_CASE("the background is not starved by what comes from outside") {
+    on_workers({1, 2}, [](unsigned workers) {
+        std::atomic<bool> done{false};
+        std::atomic<int> outstanding{0};
+        runtime r{{.workers = workers}};
+        task<> waits = r.spawn(raises_after(done, 10), in_background);
+        auto spends = [](std::atomic<int>& count) -> coro<> {
+            compute(20us);
+            --count;
+            co_return;
+        };
+        const stopwatch watch;
+        while (!done && watch.elapsed() < soon) {
+            if (outstanding > 2000) continue;
+            ++outstanding;
+            r.spawn(spends(outstanding));
+        }
+        CHECK(done);
+        while (outstanding != 0) std::this_thread::yield();
+    });
+}
+
+TEST_CASE("forks of a background task make way for what a peer has more of") {
+    on_workers({2},
+               [](unsigned workers) { run(forks_beside_a_busy_peer(), {.workers = workers}); });
+}
+
+TEST_CASE("a task behind a long run does not wait for a peer's background to end") {
+    on_workers({2}, [](unsigned workers) { run(beside_background_tasks(), {.workers = workers}); });
 }
 
 TEST_CASE("forks of a background task let others have their turn") {
