@@ -29,6 +29,7 @@ constexpr std::uint32_t latency_limit = 16;
 constexpr std::uint32_t look_interval = 61;  // prime, so that it does not beat with a program's own
 constexpr std::uint32_t forks_per_turn = 1024;
 constexpr std::uint32_t background_forks_per_turn = 16;
+constexpr std::uint32_t background_portions = 64;  // before another background task has its turn
 constexpr int background_share = 128;
 constexpr nanoseconds longest_background_pause{1'000'000'000};
 // A look at descriptors is a system call: at most one in this time while there is work.
@@ -59,9 +60,9 @@ bool worker::step() noexcept {
             rest_on_bench();
             return true;
         }
-        owes_ready_ = owes_ready_ || after_burst;
         look_around();
-        if (runnable* next = next_due()) {
+        const bool is_old_debt = std::exchange(owes_ready_, owes_ready_ || after_burst);
+        if (runnable* next = is_old_debt ? nullptr : next_due()) {
             run(next);
             return true;
         }
@@ -208,7 +209,8 @@ void worker::run_ranked(runnable& next, priority level) noexcept {
 
 void worker::run_background(runnable& next) noexcept {
     renew_budget(background_forks_per_turn);
-    const std::int64_t below = my_forks_.height();
+    below_ = my_forks_.height();
+    portions_ = 0;
     const time_point begin = env::now();
     resume(next);
     const time_point end = env::now();
@@ -216,7 +218,7 @@ void worker::run_background(runnable& next) noexcept {
     background_due_ = end + std::min(pause, longest_background_pause);
     // S6: otherwise its forks would come before what is ready.
     bool is_offer = false;
-    while (my_forks_.height() > below) {
+    while (my_forks_.height() > below_) {
         promise_base* left = my_forks_.pop();
         if (left == nullptr) break;
         runnable& child = make_runnable(*left, *this);
@@ -240,11 +242,18 @@ bool worker::renew_fork_budget() noexcept {
     bursts_.add(1);
     look_around();
     if (runnable* next = take_injected()) queue(*next, next->owner->priority());
-    bool ready = ready_count(priority::latency) != 0 || ready_count(priority::normal) != 0 ||
-                 next_slot_.load(std::memory_order_relaxed) != nullptr;  // S4: hint
-    if (!ready) ready = is_in_background() ? peers_outrank_background() : is_background_due();
-    if (!ready) renew_budget(is_in_background() ? background_forks_per_turn : forks_per_turn);
-    return !ready;
+    if (is_burst_over()) return false;
+    renew_budget(is_in_background() ? background_forks_per_turn : forks_per_turn);
+    return true;
+}
+
+/// Whether something is ready that comes before further forks.
+bool worker::is_burst_over() noexcept {
+    if (ready_before_background() != 0) return true;
+    if (!is_in_background()) return is_background_due();
+    const auto own = static_cast<std::size_t>(my_forks_.height() - below_);
+    if (my_forks_.holds_more_than(own) || peers_outrank_background()) return true;
+    return ++portions_ >= background_portions && ready_count(priority::background) != 0;
 }
 
 /// Timers and descriptors get their turn although there is work.

@@ -152,23 +152,29 @@ stolen<runnable> worker::steal_ready(worker& victim, priority level) noexcept {
 
 /// What is in the background goes through this worker's queue: others may come before it.
 runnable* worker::take_injected() noexcept {
+    bool is_offer = false;
+    runnable* found = nullptr;
     for (unsigned taken = 0; taken < most_taken_at_once; ++taken) {
         // What was spilled first: a busy injection queue would keep it waiting for ever.
-        runnable* found = core_.spilled.pop();
+        found = core_.spilled.pop();
         if (found == nullptr) found = core_.injected.try_pop(index_);
         if (found == nullptr) break;
         found_in_ = trace::run_source::injected;
         counts.injected.add(1);
         trace::inject(trace, found->owner->id(), 0);
-        if (found->owner->priority() != priority::background) return found;
+        if (found->owner->priority() != priority::background) break;
         try {
             has_ranks_ = true;
             my_ready_[to_index(priority::background)].push(found);
+            is_offer = true;
+            found = nullptr;
         } catch (const std::bad_alloc&) {
-            return found;
+            break;
         }
     }
-    return nullptr;
+    // Who looked while it was on its way here has seen it nowhere.
+    if (is_offer && !alone_) core_.notify_one();
+    return found;
 }
 
 bool worker::drive_for(worker& helper) noexcept {

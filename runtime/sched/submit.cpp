@@ -95,7 +95,9 @@ std::size_t worker::ready_before_background() const noexcept {
 }
 
 bool worker::outranks_background() const noexcept {
-    const bool own_next = !is_in_background() && !is_kept();
+    // What outranks its run does not wait for it.
+    const bool outranks = running_at() == priority::normal && ready_count(priority::latency) != 0;
+    const bool own_next = !is_in_background() && !is_kept() && !outranks;
     return ready_before_background() > (own_next ? 1 : 0) ||
            (!is_in_background() && !forks_.is_empty());
 }

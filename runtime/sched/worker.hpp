@@ -15,7 +15,7 @@
 //            S3 a worker with two ready runnables, with one that outranks what it runs, or with
 //               one in the background, has asked for a peer: see submit_back.
 //            S6 the loop finds no forks of background tasks in the deque: what those leave there
-//               is queued by itself, see run_background.
+//               is queued by itself, see run_background. But for a task that became one in a run.
 // Edges      S4 slot exchange release → exchange acquire: the runnable in it
 //            S5 driving release → acquire: the shard's state
 // Races      A thief takes the slot while its owner looks there: both exchange, one gets it.
@@ -170,6 +170,7 @@ private:
     }
     void look_around() noexcept;
     bool renew_fork_budget() noexcept override;
+    [[nodiscard]] bool is_burst_over() noexcept;
 
     // search.cpp
     [[nodiscard]] runnable* search() noexcept;
@@ -231,6 +232,8 @@ private:
     bool was_asleep_ = false;        // has run nothing since: the watchdog may be asleep too
     bool batch_ = false;             // waking from timers and descriptors: no run-next slot
     std::uint32_t slot_streak_ = 0;  // runnables taken from the slot in a row
+    std::int64_t below_ = 0;         // where the forks of the background run begin
+    std::uint32_t portions_ = 0;     // of forks that it has had
     bool has_ranks_ = false;         // there was a task here that is not normal
     bool owes_ready_ = false;        // a burst of forks ended because something else is ready
     bool background_first_ = false;  // of what is due at the next look around

@@ -100,7 +100,9 @@ coro<> early_cancels() {
 }
 
 coro<> sleeps_on_after_a_request() {
-    task<bool> t = create_task([]() -> coro<bool> {
+    gate begun;  // a request before its first step would end it
+    auto sleeps_twice = [](gate& at_work) -> coro<bool> {
+        at_work.open();
         auto rest = sleep(std::chrono::milliseconds{20});
         try {
             co_await rest;
@@ -109,8 +111,9 @@ coro<> sleeps_on_after_a_request() {
         }
         co_await rest;  // the same deadline
         co_return true;
-    }());
-    co_await yield();
+    };
+    task<bool> t = create_task(sleeps_twice(begun));
+    co_await begun;
     t.cancel();
     bool slept_on = co_await t;
     CHECK(slept_on);
