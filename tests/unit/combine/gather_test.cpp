@@ -53,7 +53,9 @@ coro<> child_of_a_cancelled_gather(event_log& log, gate& started, std::chrono::n
 
 coro<> gathers_unequal(event_log& log, gate& s1, gate& s2, bool settled) {
     task<> quick = create_task(child_of_a_cancelled_gather(log, s1, unit()));
-    task<> slow = create_task(child_of_a_cancelled_gather(log, s2, 3 * unit()));
+    // Long enough that a loaded machine sees the first end in time.
+    const auto longer = settled ? 3 * unit() : 12 * unit();
+    task<> slow = create_task(child_of_a_cancelled_gather(log, s2, longer));
     if (settled)
         co_await gather_settled(quick, slow);
     else
