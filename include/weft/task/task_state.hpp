@@ -29,8 +29,8 @@
 #include <string>
 #include <string_view>
 
-#include "weft/task/coro.hpp"
 #include "weft/ports/priority.hpp"
+#include "weft/task/coro.hpp"
 #include "weft/task/runnable.hpp"
 
 namespace weft::detail {
