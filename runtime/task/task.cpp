@@ -4,6 +4,7 @@
 #include "weft/task/task.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 
 #include "ports/live_runtimes.hpp"
 #include "task/task_extras.hpp"
@@ -223,6 +224,11 @@ namespace {
 
 namespace {
 
+weft::priority checked(weft::priority level) {
+    if (level <= weft::priority::background) return level;
+    throw std::invalid_argument("weft: a priority is latency, normal or background");
+}
+
 weft::priority current_priority() noexcept {
     const runnable* creator = current_runnable();
     return creator == nullptr ? weft::priority::normal : creator->owner->priority();
@@ -232,8 +238,8 @@ weft::priority current_priority() noexcept {
 
 void begin_task(task_state& state, std::string_view name, std::optional<weft::priority> wanted,
                 runtime_port& runtime) {
-    state.set_priority(wanted ? *wanted : current_priority());
     try {
+        state.set_priority(wanted ? checked(*wanted) : current_priority());
         if (!name.empty()) state.set_name(name);
         runtime.enlist(state);
     } catch (...) {
@@ -245,6 +251,10 @@ void begin_task(task_state& state, std::string_view name, std::optional<weft::pr
 }
 
 }  // namespace detail
+
+void any_task::set_priority(weft::priority level) const {
+    state().set_priority(detail::checked(level));
+}
 
 any_task current_task() noexcept {
     detail::runnable* self = detail::current_runnable();

@@ -70,8 +70,9 @@ void begin_task(task_state& state, std::string_view name, std::optional<weft::pr
 /// Makes the coroutine a task of the current runtime: it is queued, and starts once the current
 /// task suspends or another worker takes it. With one worker, tasks start in the order of creation,
 /// unless memory runs out.
-/// Throws usage_error outside a task, runtime_closed during the last phase of shutdown, and
-/// std::bad_alloc; in each case the body never runs.
+/// Throws usage_error outside a task, runtime_closed during the last phase of shutdown,
+/// std::invalid_argument for what is no priority, and std::bad_alloc; in each case the body never
+/// runs.
 template <class T>
 [[gnu::always_inline]] inline task<T> create_task(coro<T> body, task_options options = {}) {
     detail::worker_port& worker = detail::worker_for_create_task();

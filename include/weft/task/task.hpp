@@ -78,8 +78,9 @@ public:
     void set_name(std::string_view name) const { state().set_name(name); }
     /// Its priority now.
     [[nodiscard]] weft::priority priority() const { return state().priority(); }
-    /// From the next time on that it becomes ready. Tasks that it has created keep theirs.
-    void set_priority(weft::priority level) const { state().set_priority(level); }
+    /// From the next time on that it becomes ready; tasks that it has created keep theirs. Any
+    /// thread. Throws std::invalid_argument for what is no priority.
+    void set_priority(weft::priority level) const;
     /// Unique in the process, increasing from 1 in the order of creation on one worker.
     [[nodiscard]] std::uint64_t id() const { return state().id(); }
     /// The coroutine function that the task runs.

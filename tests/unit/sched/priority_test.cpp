@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -276,6 +277,18 @@ TEST_CASE("a task from outside is normal, unless the options name a priority") {
         task<priority> t = r.spawn(own(), in_background);
         while (!t.done()) std::this_thread::yield();
         CHECK(t.result() == priority::background);
+    });
+}
+
+TEST_CASE("what is no priority is refused") {
+    on_workers(multi, [](unsigned workers) {
+        constexpr auto none = static_cast<priority>(3);
+        runtime r{{.workers = workers}};
+        CHECK_THROWS_AS(r.spawn(own(), {.priority = none}), std::invalid_argument);
+        task<priority> t = r.spawn(own());
+        CHECK_THROWS_AS(t.set_priority(none), std::invalid_argument);
+        r.block_on(ended(t));
+        CHECK(t.priority() == priority::normal);
     });
 }
 
