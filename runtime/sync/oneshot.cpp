@@ -5,50 +5,29 @@
 
 namespace weft::detail {
 
-bool oneshot_state::settle(bool with_value) noexcept {
-    std::uintptr_t now = with_value ? sent : sender_gone;
-    std::uintptr_t before = word_.exchange(now, std::memory_order_acq_rel);  // O2 O3
-    if (before == receiver_gone) return false;
-    if (before != empty) reinterpret_cast<oneshot_receive*>(before)->wake_up();
-    return true;
-}
-
-bool oneshot_state::begin_wait(oneshot_receive& waiter) noexcept {
-    std::uintptr_t before = empty;
-    return word_.compare_exchange_strong(before, reinterpret_cast<std::uintptr_t>(&waiter),
-                                         std::memory_order_acq_rel,   // O3
-                                         std::memory_order_acquire);  // O2
-}
-
-bool oneshot_state::unlink(oneshot_receive& waiter) noexcept {
-    auto mine = reinterpret_cast<std::uintptr_t>(&waiter);
-    return word_.compare_exchange_strong(mine, empty, std::memory_order_acq_rel,  // O1
-                                         std::memory_order_acquire);              // O2
-}
-
-bool oneshot_state::abandon() noexcept {
-    std::uintptr_t before = word_.exchange(receiver_gone, std::memory_order_acq_rel);  // O2
-    WEFT_CHECK(before == empty || before == sent || before == sender_gone,
-               "a oneshot receiver was destroyed while a task awaits it");
-    return before == sent;
+bool settle(oneshot_state& state, bool with_value) noexcept {
+    const auto [is_kept, to_wake] = state.settle(with_value);
+    if (to_wake != nullptr) to_wake->wake_up();
+    return is_kept;
 }
 
 bool oneshot_receive::begin(runnable& self, std::coroutine_handle<> caller) noexcept {
     self_ = &self;
     self.resume_point = caller;
     self.operation = this;
-    if (!state_.begin_wait(*this)) {
-        self_ = nullptr;  // settled in the meantime: no suspension
-        return false;
-    }
-    return commit_suspend(self);
+    const auto result = state_.try_wait(*this);
+    if (result == oneshot_state::wait_result::waits) return commit_suspend(self);
+    self_ = nullptr;  // settled in the meantime: no suspension
+    is_second_ = result == oneshot_state::wait_result::occupied;
+    return false;
 }
 
 void oneshot_receive::end() {
     if (self_ != nullptr && must_deliver_cancel(*self_, *this)) throw_cancelled(*self_);
-    if (state_.has_value()) return;
-    if (state_.is_closed()) throw channel_closed();
-    throw usage_error("another task awaits this oneshot receiver; give each task its own");
+    if (is_second_) {
+        throw usage_error("another task awaits this oneshot receiver; give each task its own");
+    }
+    if (!state_.has_value()) throw channel_closed();
 }
 
 life::cancel_outcome oneshot_receive::unlink() noexcept {

@@ -85,8 +85,8 @@ std::size_t kept_at(std::string_view place) {
 }  // namespace
 
 TEST_CASE("a weakened order is noticed by a case of its structure", "[orders]") {
-    for (std::string_view structure :
-         {"deque", "park", "lifecycle", "readiness", "ring", "mutex", "gate", "join", "strand"}) {
+    for (std::string_view structure : {"deque", "park", "lifecycle", "readiness", "ring", "mutex",
+                                       "gate", "join", "oneshot", "strand"}) {
         DYNAMIC_SECTION(structure) {
             order_probe probe;
             static_cast<void>(is_noticed(structure, probe));

@@ -3,7 +3,9 @@
 
 // send against receive against cancel: each value is received once or still there afterwards.
 
-#include <vector>
+#include <atomic>
+#include <cstdint>
+#include <utility>
 
 #include "stress_scale.hpp"
 #include "support/catch.hpp"
@@ -46,7 +48,52 @@ weft::coro<std::uint64_t> rounds(std::uint64_t count) {
     co_return lost;
 }
 
+/// Holds one of the numbers that are alive.
+struct counted {
+    explicit counted(std::atomic<std::int64_t>& count) : alive(&count) { ++*alive; }
+    counted(counted&& other) noexcept : alive(std::exchange(other.alive, nullptr)) {}
+    counted& operator=(counted&&) = delete;
+    ~counted() {
+        if (alive != nullptr) --*alive;
+    }
+    std::atomic<std::int64_t>* alive;
+};
+
+weft::coro<bool> send_counted(weft::oneshot_sender<counted> sender,
+                              std::atomic<std::int64_t>& alive) {
+    co_return sender.send(counted{alive}).has_value();
+}
+
+weft::coro<bool> receive_or_go(weft::oneshot_receiver<counted> receiver, bool goes) {
+    if (goes) co_return false;
+    const counted value = co_await receiver;
+    co_return value.alive != nullptr;
+}
+
+/// The two ends in tasks of their own: in every second round neither waits for the other.
+weft::coro<std::uint64_t> ends(std::uint64_t count, std::atomic<std::int64_t>& alive) {
+    std::uint64_t wrong = 0;
+    for (std::uint64_t i = 0; i < count; ++i) {
+        const bool goes = i % 2 == 0;
+        auto [sender, receiver] = weft::make_oneshot<counted>();
+        auto receiving = weft::create_task(receive_or_go(std::move(receiver), goes));
+        if (i % 3 == 0) co_await weft::yield();
+        const bool returned = co_await send_counted(std::move(sender), alive);
+        const bool received = co_await receiving;
+        if (received != !goes || (returned && !goes) || alive != 0) ++wrong;
+    }
+    co_return wrong;
+}
+
 }  // namespace
+
+TEST_CASE("whichever end of a oneshot goes last, the value and the block go with it") {
+    for (unsigned workers : {1u, 2u, 4u}) {
+        std::atomic<std::int64_t> alive{0};
+        REQUIRE(weft::run(ends(weft::test::stress_iterations(20000), alive),
+                          {.workers = workers}) == 0);
+    }
+}
 
 TEST_CASE("send, receive and cancel race without losing a value") {
     for (unsigned workers : {1u, 2u, 4u}) {

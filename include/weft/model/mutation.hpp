@@ -59,6 +59,10 @@ enum class mutation : std::uint8_t {
     join_counts_locally_for_ever,  ///< a home that has shared goes on counting by itself (J1)
     // include/weft/task/child_list.hpp
     child_looks_before_it_is_added,  ///< add() reads the marks before the list has the node (K2)
+    // include/weft/sync/oneshot_word.hpp
+    oneshot_unlinks_blindly,          ///< unlink() does not look who replaced the address (O1)
+    oneshot_leaves_without_a_word,    ///< leave() does not say that the receiver is gone (O5)
+    oneshot_frees_before_the_sender,  ///< leave() takes the block while the sender has it (O5)
     // include/weft/sync/strand_queue.hpp
     strand_grants_what_was_withdrawn,  ///< claim() does not look for a withdrawal (N6)
     strand_forgets_the_driver,         ///< a job brings a driver and does not say so (N3)

@@ -1,29 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the weft authors
 
-// oneshot: one value from one sender to one receiver. One allocation; no lock.
-//
-// Protocol: oneshot                        checked by: tests/stress/oneshot_stress_test.cpp
-// Roles      sender (once, any thread) · receiver (one task at a time) · its canceller
-// Word       empty | address of the waiting receive | sent | sender gone | receiver gone
-// States     empty ──receive──▶ waiting ──send, or sender dropped──▶ sent | sender gone
-//            waiting ──cancel──▶ empty
-// Invariants O1 whoever replaces the address owns the wake-up: the sender wakes, or the canceller
-//            has unlinked and the value, if it comes, stays for the next receive.
-// Edges      O2 sent release → receive acquire: the value
-//            O3 waiting release → send acquire: the receive in the frame
-//            O4 last drop: every use of the shared block
+// oneshot: one value from one sender to one receiver. One allocation; no lock. The protocol is its
+// word's: oneshot_word.hpp.
 #pragma once
 
-#include <atomic>
 #include <coroutine>
-#include <cstdint>
 #include <memory>
 #include <optional>
 #include <stdexcept>
 #include <utility>
 
 #include "weft/error.hpp"
+#include "weft/sync/oneshot_word.hpp"
 #include "weft/task/coro.hpp"
 
 namespace weft {
@@ -38,50 +27,28 @@ namespace detail {
 
 class oneshot_receive;
 
-/// The word and the reference count, whatever the value.
-class oneshot_state {
-public:
-    oneshot_state() noexcept = default;
-    oneshot_state(const oneshot_state&) = delete;
-    oneshot_state& operator=(const oneshot_state&) = delete;
-
-    [[nodiscard]] bool is_settled() const noexcept {
-        return word_.load(std::memory_order_acquire) != empty;  // O2: only the receiver asks
-    }
-    [[nodiscard]] bool has_value() const noexcept {
-        return word_.load(std::memory_order_acquire) == sent;  // O2
-    }
-    [[nodiscard]] bool is_closed() const noexcept {
-        return word_.load(std::memory_order_acquire) == sender_gone;  // O2
-    }
-    /// False if the receiver is gone.
-    bool settle(bool with_value) noexcept;
-    [[nodiscard]] bool begin_wait(oneshot_receive& waiter) noexcept;
-    [[nodiscard]] bool unlink(oneshot_receive& waiter) noexcept;
-    /// True if a value was sent and nobody will take it.
-    [[nodiscard]] bool abandon() noexcept;
-    [[nodiscard]] bool drop() noexcept {
-        return references_.fetch_sub(1, std::memory_order_acq_rel) == 1;  // O4
-    }
-
-private:
-    static constexpr std::uintptr_t empty = 0, sent = 1, sender_gone = 2, receiver_gone = 3;
-    real_environment::atomic<std::uintptr_t> word_{empty};
-    real_environment::atomic<std::uint32_t> references_{2};
-};
+using oneshot_state = oneshot_word<real_environment, oneshot_receive>;
 
 template <class T>
-struct oneshot_block : oneshot_state {
+struct oneshot_block {
+    oneshot_state state;
     std::optional<T> value;
+
     static oneshot_block* make() {
         return new (allocate_block(sizeof(oneshot_block))) oneshot_block;
     }
-    static void release(oneshot_block* block) noexcept {
-        if (!block->drop()) return;
-        block->~oneshot_block();
-        free_block(block, sizeof(oneshot_block));
-    }
+    struct free {
+        void operator()(oneshot_block* block) const noexcept {
+            block->~oneshot_block();
+            free_block(block, sizeof(oneshot_block));
+        }
+    };
+    /// Of the end that found the other one gone.
+    using owner = std::unique_ptr<oneshot_block, free>;
 };
+
+/// The sender's last word. False if the receiver is gone.
+[[nodiscard]] bool settle(oneshot_state& state, bool with_value) noexcept;
 
 /// The part of a receive that does not depend on the value.
 class oneshot_receive : public operation {
@@ -107,6 +74,7 @@ private:
     bool begin(runnable& self, std::coroutine_handle<> caller) noexcept;
     oneshot_state& state_;
     runnable* self_ = nullptr;
+    bool is_second_ = false;  // another task waits already
 };
 
 }  // namespace detail
@@ -122,9 +90,8 @@ public:
         return *this;
     }
     ~oneshot_sender() {
-        if (block_ == nullptr) return;
-        block_->settle(false);
-        detail::oneshot_block<T>::release(block_);
+        if (block_ == nullptr || detail::settle(block_->state, false)) return;
+        const typename detail::oneshot_block<T>::owner last{block_};
     }
 
     /// Never waits. Gives the value back if the receiver is gone. Once: later calls are misuse,
@@ -132,18 +99,13 @@ public:
     std::optional<T> send(T value) {
         WEFT_CHECK(block_ != nullptr, "a oneshot sends once; this sender was used or moved from");
         block_->value.emplace(std::move(value));  // may throw: then nothing was sent
-        const std::unique_ptr<detail::oneshot_block<T>, release> sent{
-            std::exchange(block_, nullptr)};
-        if (sent->settle(true)) return std::nullopt;
-        return std::optional<T>{std::move(*sent->value)};
+        detail::oneshot_block<T>* const block = std::exchange(block_, nullptr);
+        if (detail::settle(block->state, true)) return std::nullopt;
+        const typename detail::oneshot_block<T>::owner last{block};
+        return std::optional<T>{std::move(*block->value)};
     }
 
 private:
-    struct release {
-        void operator()(detail::oneshot_block<T>* block) const noexcept {
-            detail::oneshot_block<T>::release(block);
-        }
-    };
     template <class U>
     friend auto make_oneshot();
     explicit oneshot_sender(detail::oneshot_block<T>* block) noexcept : block_(block) {}
@@ -158,7 +120,7 @@ class oneshot_receiver {
     class receive final : public detail::oneshot_receive {
     public:
         explicit receive(detail::oneshot_block<T>& block) noexcept
-            : oneshot_receive(block), block_(block) {}
+            : oneshot_receive(block.state), block_(block) {}
         T await_resume() {
             end();
             return std::move(*block_.value);
@@ -176,9 +138,8 @@ public:
         return *this;
     }
     ~oneshot_receiver() {
-        if (block_ == nullptr) return;
-        if (block_->abandon()) block_->value.reset();
-        detail::oneshot_block<T>::release(block_);
+        if (block_ == nullptr || !block_->state.leave()) return;
+        const typename detail::oneshot_block<T>::owner last{block_};
     }
 
     [[nodiscard]] receive operator co_await() noexcept {
