@@ -56,7 +56,7 @@ struct runtime_options {
 /// Counts since the runtime began; a worker's own are summed while it runs, so they are a moment's
 /// estimate unless the runtime is idle.
 struct runtime_statistics {
-    std::uint64_t resumptions = 0;  ///< runnables resumed by a worker's loop
+    std::uint64_t resumptions = 0;  ///< runnables resumed by a worker
     std::uint64_t steals = 0;       ///< successful visits to another worker's queues
     std::uint64_t stolen = 0;       ///< runnables taken by them
     std::uint64_t parks = 0;        ///< times that a worker went to sleep

@@ -187,14 +187,44 @@ void worker::run(runnable* next) noexcept {
         leave_search();
         call_watchdog();
     }
-    next->worker = this;
-    if (trace.on(trace::bits::tasks)) [[unlikely]]  // its arguments are not free
-        trace::task_run(trace, next->owner->id(), next->runs, found_in_,
-                        ready_count(next->owner->priority()));
-    counts.resumptions.add(1);
+    begin_run(*next);
     if (next->owner->priority() != priority::normal) [[unlikely]]
         return run_ranked(*next, next->owner->priority());
     resume(*next);
+}
+
+inline void worker::begin_run(runnable& next) noexcept {
+    next.worker = this;
+    if (trace.on(trace::bits::tasks)) [[unlikely]]  // its arguments are not free
+        trace::task_run(trace, next.owner->id(), next.runs, found_in_,
+                        ready_count(next.owner->priority()));
+    counts.resumptions.add(1);
+}
+
+/// Whether nothing else is to be run, or looked at, before `ready`, which is queued nowhere yet.
+inline bool worker::has_nothing_before(const runnable& ready) const noexcept {
+    const bool is_plain = !has_ranks_ && ready.owner->priority() == priority::normal;
+    const bool looks_around = owes_ready_ || (tick_ + 1) % look_interval == 0 ||
+                              fork_budget_.load(std::memory_order_relaxed) == 0;  // its own
+    return is_plain && !looks_around && ready_before_background() == 0 && my_forks_.is_empty();
+}
+
+/// The turn that the loop would come to, without the way there and back.
+std::coroutine_handle<> worker::submit_and_leave(runnable& ready) noexcept {
+    if (!has_nothing_before(ready)) {
+        submit_woken(ready);
+        return std::noop_coroutine();
+    }
+    core_.refuse_copy();
+    ++tick_;
+    renew_budget(forks_per_turn);
+    slot_streak_ = 0;
+    found_in_ = trace::run_source::inline_call;
+    trace::task_wake(trace, ready.owner->id(), ready.runs, trace::wake_via::handed_over, index_);
+    begin_run(ready);
+    current.set(ready);
+    ++ready.runs;
+    return transfer(ready, ready.resume_point);
 }
 
 void worker::run_ranked(runnable& next, priority level) noexcept {

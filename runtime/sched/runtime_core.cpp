@@ -22,6 +22,21 @@ namespace weft::detail {
 
 namespace {
 
+std::uint64_t next_task_id(worker* mine) noexcept {
+    static real_environment::atomic<std::uint64_t> next{1};
+    constexpr std::uint64_t block = 64;
+    if (mine == nullptr) return next.fetch_add(1, std::memory_order_relaxed);  // unique, no edge
+    return mine->draw_id(
+        [] {
+            return next.fetch_add(block, std::memory_order_relaxed);  // unique, no edge
+        },
+        block);
+}
+
+}  // namespace
+
+namespace {
+
 constexpr nanoseconds longest_idle_spin{1'000'000};
 
 unsigned checked_workers(unsigned wanted) {
@@ -196,8 +211,7 @@ void runtime_core::stop_threads() noexcept {
     threads_.clear();
 }
 
-worker* runtime_core::own_worker() noexcept {
-    worker_port* here = this_worker();
+worker* runtime_core::own_worker(worker_port* here) noexcept {
     if (here == nullptr || &here->runtime() != this) return nullptr;
     return static_cast<worker*>(here);
 }
@@ -217,35 +231,24 @@ void runtime_core::notify_one() noexcept {
     if (auto claimed = idle.notify_one()) workers_[*claimed]->unpark();
 }
 
-void runtime_core::enlist(task_state& task) {
+void runtime_core::enlist(task_state& task, worker_port* here) {
     refuse_copy();
-    worker* mine = own_worker();
-    bool refused = mine == nullptr && closing_.load(std::memory_order_relaxed);  // hint, no edge
+    worker* const mine = own_worker(here);
+    const bool refused = mine == nullptr && closing_.load(std::memory_order_relaxed);  // hint
+    task.set_id(next_task_id(mine));
     if (refused || !registry_.add(task, mine != nullptr ? mine->index() : registry_.nobody())) {
         throw runtime_closed();
     }
 }
 
-void runtime_core::delist(task_state& task) noexcept {
-    worker* mine = own_worker();
-    registry_.remove(task, mine != nullptr ? mine->index() : registry_.nobody());
+void runtime_core::delist(task_state& task, worker_port& here) noexcept {
+    WEFT_DCHECK(&here == own_worker(this_worker()), "a task ended on a worker that is not its own");
+    registry_.remove(task, static_cast<worker&>(here).index());
 }
 
-bool runtime_core::delist_if_unshared(task_state& task) noexcept {
-    worker* mine = own_worker();
-    return mine != nullptr && registry_.remove_if_unshared(task, mine->index());
-}
-
-std::uint64_t runtime_core::next_task_id() noexcept {
-    static env::atomic<std::uint64_t> next{1};
-    constexpr std::uint64_t block = 64;
-    worker* mine = own_worker();
-    if (mine == nullptr) return next.fetch_add(1, std::memory_order_relaxed);  // unique, no edge
-    return mine->draw_id(
-        [] {
-            return next.fetch_add(block, std::memory_order_relaxed);  // unique, no edge
-        },
-        block);
+bool runtime_core::delist_if_unshared(task_state& task, worker_port& here) noexcept {
+    WEFT_DCHECK(&here == own_worker(this_worker()), "a task ended on a worker that is not its own");
+    return registry_.remove_if_unshared(task, static_cast<worker&>(here).index());
 }
 
 runtime_statistics runtime_core::statistics() {

@@ -54,10 +54,9 @@ public:
 
     // runtime_port
     void inject(runnable& ready) noexcept override;
-    void enlist(task_state& task) override;
-    void delist(task_state& task) noexcept override;
-    [[nodiscard]] bool delist_if_unshared(task_state& task) noexcept override;
-    std::uint64_t next_task_id() noexcept override;
+    void enlist(task_state& task, worker_port* here) override;
+    void delist(task_state& task, worker_port& here) noexcept override;
+    [[nodiscard]] bool delist_if_unshared(task_state& task, worker_port& here) noexcept override;
     std::shared_ptr<failure_sink> failures() noexcept override { return failures_; }
     std::vector<task_state*> live_tasks() override { return registry_.snapshot(); }
     worker_port& any_worker() noexcept override { return *workers_[0]; }
@@ -104,7 +103,8 @@ private:
     void await_emitters() noexcept;
     [[nodiscard]] bool stop_round(time_point deadline);
     void report_stuck() noexcept;
-    [[nodiscard]] worker* own_worker() noexcept;
+    /// `here` if it is one of this runtime's workers, or nullptr.
+    [[nodiscard]] worker* own_worker(worker_port* here) noexcept;
 
     runtime_options options_;
     const std::uint32_t born_after_ = forks_survived();

@@ -61,7 +61,7 @@ void report_failure(failure_sink& sink, task_state& task) {
 
 void runtime_core::close() {
     refuse_copy();
-    if (own_worker() != nullptr) {
+    if (own_worker(this_worker()) != nullptr) {
         throw usage_error(
             "a runtime cannot be closed or destroyed by one of its own tasks: return from the main "
             "task instead");

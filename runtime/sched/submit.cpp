@@ -15,11 +15,20 @@
 
 namespace weft::detail {
 
+/// Returns what was there. Others only empty the slot, so an empty one needs no exchange.
+inline runnable* worker::fill_slot(runnable& next) noexcept {
+    if (next_slot_.load(std::memory_order_relaxed) == nullptr) {  // S4: nothing is taken over
+        next_slot_.store(&next, std::memory_order_release);       // S4
+        return nullptr;
+    }
+    return next_slot_.exchange(&next, std::memory_order_acq_rel);  // S4
+}
+
 void worker::submit_woken(runnable& ready) noexcept {
     const bool waits_its_turn = alone_ || batch_ || is_in_background();
     if (waits_its_turn || ready.owner->priority() != priority::normal) return submit_back(ready);
     trace::task_wake(trace, ready.owner->id(), ready.runs, trace::wake_via::next_slot, index_);
-    runnable* before = next_slot_.exchange(&ready, std::memory_order_acq_rel);  // S4
+    runnable* const before = fill_slot(ready);
     if (before != nullptr) queue(*before, priority::normal);
     const bool is_first = before == nullptr && ready_count(priority::normal) == 0 &&
                           (!has_ranks_ || ready_count(priority::latency) == 0);
@@ -34,7 +43,7 @@ void worker::submit_back(runnable& ready) noexcept {
     if (level != priority::normal || has_ranks_) [[unlikely]]
         return submit_ranked(ready, level);
     queue(ready, level);
-    if (!alone_ && ready_count(level) > 1) core_.notify_one();
+    if (!alone_ && ready_before_background() > 1) core_.notify_one();
 }
 
 /// What is in the background may never be next here, and what outranks the task that runs should

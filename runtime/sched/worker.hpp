@@ -12,13 +12,15 @@
 // Invariants S1 what became ready is in exactly one of: slot, ready, forks, injection queue, spill
 //               list (where ready or the injection queue could not grow).
 //            S2 descriptors and wheel are driven by one thread at a time, the holder of `driving`.
-//            S3 a worker with two ready runnables, with one that outranks what it runs, or with
-//               one in the background, has asked for a peer: see submit_back.
+//            S3 a worker with two ready runnables, with one that outranks what it runs just then,
+//            or
+//               with one in the background, has asked for a peer: see submit_back.
 //            S6 the loop finds no forks of background tasks in the deque: what those leave there
 //               is queued by itself, see run_background. But for a task that became one in a run.
-// Edges      S4 slot exchange release → exchange acquire: the runnable in it
+// Edges      S4 slot release → exchange acquire: the runnable in it. Only the owner fills the slot.
 //            S5 driving release → acquire: the shard's state
-// Races      A thief takes the slot while its owner looks there: both exchange, one gets it.
+// Races      A thief takes the slot while its owner looks there: both exchange, one gets it. While
+//            its owner fills it: the thief gets the new one, or has emptied it before.
 //            The owner goes to sleep on its poller while a peer still drives its shard: the owner
 //            waits for the right, which is held for one non-blocking poll only.
 // Progress   see park/idle_set.hpp; the order of next_local bounds every queue's wait.
@@ -74,6 +76,7 @@ public:
 
     // worker_port
     void submit_woken(runnable& ready) noexcept override;
+    std::coroutine_handle<> submit_and_leave(runnable& ready) noexcept override;
     void submit_back(runnable& ready) noexcept override;
     void arm(timer_waiter& entry, time_point deadline) noexcept override;
     reactor_shard& reactor() noexcept override { return reactor_; }
@@ -159,6 +162,8 @@ private:
     [[nodiscard]] runnable* next_background() noexcept;
     [[nodiscard]] bool is_background_due() const noexcept;
     void run(runnable* next) noexcept;
+    [[nodiscard]] bool has_nothing_before(const runnable& ready) const noexcept;
+    void begin_run(runnable& next) noexcept;
     void run_ranked(runnable& next, priority level) noexcept;
     void run_background(runnable& next) noexcept;
     void resume(runnable& next) noexcept;
@@ -208,6 +213,7 @@ private:
             queue_into_wider(ready, level);
     }
     void queue_into_wider(runnable& ready, priority level) noexcept;
+    [[nodiscard]] runnable* fill_slot(runnable& next) noexcept;
     void submit_ranked(runnable& ready, priority level) noexcept;
     std::coroutine_handle<> call_peer(std::coroutine_handle<> next) noexcept override;
     void fork_into_wider(promise_base& child) noexcept override;

@@ -63,7 +63,7 @@ void strand_core::post_with_driver(strand_job& job) {
     task_state& driver = *task_record<void>::make(body, &worker, *home_);
     driver.hidden = true;
     driver.leave_to_runtime();
-    begin_task(driver, {}, priority::normal, *home_);  // whoever posts
+    begin_task(driver, {}, priority::normal, *home_, this_worker());  // whoever posts
     job.driver = &driver;
     switch (queue_.push_with_driver(job)) {
         case strand_queue<env>::push_result::start_driver:

@@ -162,11 +162,13 @@ bool commit_suspend(runnable& self) noexcept {
     WEFT_DCHECK(self.local_join == nullptr, "an awaiter took its runnable from in_place()");
     // Read before the publication: afterwards another worker may run on in this frame.
     trace::emitter& emitter = self.worker->trace;
-    trace::suspend_reason why = self.operation->wait_reason();
+    const bool is_traced = emitter.on(trace::bits::tasks);
+    const auto why = is_traced ? self.operation->wait_reason() : trace::suspend_reason{};
     worker_port& here = *self.worker;
     here.current.clear();  // the same
     if (commit_fork(self)) {
-        trace::task_suspend(emitter, why);
+        if (is_traced) [[unlikely]]
+            trace::task_suspend(emitter, why);
         return true;
     }
     here.current.set(self);

@@ -122,6 +122,10 @@ constinit const completion_kind task_join::kind_{
             awaiting->retain();
             return awaiting;
         },
+    .rouse = [](completion_node& node) noexcept -> runnable* {
+        runnable& self = *static_cast<task_join&>(node).self_;
+        return self.lifecycle.wake() == life::wake_duty::enqueue ? &self : nullptr;
+    },
 };
 
 }  // namespace detail
@@ -163,7 +167,7 @@ callback_token any_task::add_done_callback(std::move_only_function<void(any_task
         try {
             more.callbacks.push_back({more.last_token + 1, std::move(f)});
             token = ++more.last_token;
-            if (!more.runner_registered) alive.get()->enlist(runner);
+            if (!more.runner_registered) alive.get()->enlist(runner, detail::this_worker());
         } catch (...) {
             // What it captured may lock this or any runtime when it goes: not in here.
             if (token != 0) {
@@ -213,41 +217,37 @@ worker_port& worker_for_create_task() {
 
 namespace {
 
-[[gnu::noinline]] void trace_creation(const task_state& state, std::string_view name) noexcept {
-    worker_port* here = this_worker();
+[[gnu::noinline]] void trace_creation(const task_state& state, std::string_view name,
+                                      worker_port* here) noexcept {
     trace::emitter& emitter = here != nullptr ? here->trace : trace::this_thread_emitter();
     trace::task_create(emitter, state.id(), state.location());
     if (!name.empty()) trace::name_task(state.id(), name);
 }
-
-}  // namespace
-
-namespace {
 
 weft::priority checked(weft::priority level) {
     if (level <= weft::priority::background) return level;
     throw std::invalid_argument("weft: a priority is latency, normal or background");
 }
 
-weft::priority current_priority() noexcept {
-    const runnable* creator = current_runnable();
+weft::priority priority_of_creator(worker_port* here) noexcept {
+    const runnable* creator = here == nullptr ? nullptr : here->current.get();
     return creator == nullptr ? weft::priority::normal : creator->owner->priority();
 }
 
 }  // namespace
 
 void begin_task(task_state& state, std::string_view name, std::optional<weft::priority> wanted,
-                runtime_port& runtime) {
+                runtime_port& runtime, worker_port* here) {
     try {
-        state.set_priority(wanted ? checked(*wanted) : current_priority());
+        state.set_priority(wanted ? checked(*wanted) : priority_of_creator(here));
         if (!name.empty()) state.set_name(name);
-        runtime.enlist(state);
+        runtime.enlist(state, here);
     } catch (...) {
         state.discard();
         throw;
     }
-    if (runtime.any_worker().trace.on(trace::bits::tasks)) [[unlikely]]
-        trace_creation(state, name);
+    if (state.worker->trace.on(trace::bits::tasks)) [[unlikely]]
+        trace_creation(state, name, here);
 }
 
 }  // namespace detail

@@ -35,6 +35,15 @@ completion_node* reversed(completion_node* node) noexcept {
     return result;
 }
 
+/// `woken` waited for the task that ends on `here`.
+std::coroutine_handle<> run_next(worker_port& here, runnable& woken) noexcept {
+    if (&woken.worker->runtime() != &here.runtime()) {
+        submit(woken);
+        return std::noop_coroutine();
+    }
+    return here.submit_and_leave(woken);
+}
+
 }  // namespace
 
 bool task_state::add_completion(completion_node& node) noexcept {
@@ -94,7 +103,8 @@ task_state* task_state::oldest_awaiter() noexcept {
     return found;
 }
 
-void task_state::tell_awaiters() noexcept {
+/// From now on nobody is added; returns those who are to be told, the newest first.
+completion_node* task_state::close_awaiters() noexcept {
     std::uintptr_t list = awaiters_.load(std::memory_order_relaxed);  // T2: the exchange acquires
     for (;;) {
         if ((list & held) != 0) {
@@ -103,14 +113,8 @@ void task_state::tell_awaiters() noexcept {
         } else if (awaiters_.compare_exchange_weak(list, closed,
                                                    std::memory_order_acq_rel,     // T2 T3
                                                    std::memory_order_relaxed)) {  // only retried
-            break;
+            return first_of(list);
         }
-    }
-    completion_node* node = reversed(first_of(list));
-    while (node != nullptr) {
-        completion_node* next = node->next;  // the node may be gone once it is told
-        node->kind->notify(*node);
-        node = next;
     }
 }
 
@@ -156,21 +160,42 @@ void task_state::discard() noexcept {
 
 bool task_state::finish_unshared() noexcept {
     worker->current.clear();  // as in leave(); the watchdog must not take a reference any more
-    if (lifecycle.has_requests() || !runtime_->delist_if_unshared(*this)) return false;
+    if (lifecycle.has_requests() || !runtime_->delist_if_unshared(*this, *worker)) return false;
     outcome_ = outcome_kind::value;
     trace::task_finish(worker->trace, trace::finish_result::value, runs, 0);
     dispose_(*this);
     return true;
 }
 
-void task_state::leave() noexcept {
+std::coroutine_handle<> task_state::leave() noexcept {
+    worker_port& here = *worker;
     // First: whoever awaited it must not find it among the live ones. The runtime cannot end before
     // this worker does.
-    runtime_->delist(*this);
-    tell_awaiters();
+    runtime_->delist(*this, here);
+    completion_node* node = close_awaiters();
+    const bool is_only = node != nullptr && node->next == nullptr && node->kind->rouse != nullptr;
+    if (is_only && try_leave_to_the_other_holder()) {
+        runnable* const woken = node->kind->rouse(*node);
+        return woken != nullptr ? run_next(here, *woken) : std::noop_coroutine();
+    }
+    for (node = reversed(node); node != nullptr;) {
+        completion_node* const next = node->next;  // the node may be gone once it is told
+        node->kind->notify(*node);
+        node = next;
+    }
     // Nobody, a failure handler either, takes a handle to what goes now.
-    if (!worker->current.is_empty()) worker->current.clear();
+    if (!here.current.is_empty()) here.current.clear();
     drop();
+    return std::noop_coroutine();
+}
+
+/// A3: the only awaiter is that holder, and is told after this.
+bool task_state::try_leave_to_the_other_holder() noexcept {
+    if (references_.load(std::memory_order_relaxed) != 2) return false;  // a hint
+    if (!worker->current.is_empty()) worker->current.clear();  // the watchdog takes no handle now
+    if (references_.load(std::memory_order_acquire) != 2) return false;  // T1
+    references_.store(1, std::memory_order_relaxed);  // T1: telling the awaiter publishes it
+    return true;
 }
 
 void task_state::mark_observed() noexcept {

@@ -100,6 +100,24 @@ coro<> lists(std::atomic<bool>& enough, std::atomic<std::size_t>& seen) {
     }
 }
 
+/// The awaits keep the only handles. Every third task lives in the `other` runtime.
+coro<> awaits_temporaries(runtime& other, std::uint64_t random, std::size_t rounds, ledger& book) {
+    std::minstd_rand dice{static_cast<std::minstd_rand::result_type>(random)};
+    for (std::size_t i = 0; i < rounds; ++i) {
+        const auto what = static_cast<unsigned>(dice());
+        try {
+            int value = 0;
+            if (i % 3 == 0)
+                value = co_await other.spawn(leaf(1, what));
+            else
+                value = co_await create_task(leaf(1, what));
+            book.values += value;
+        } catch (const std::runtime_error&) {
+            ++book.errors;
+        }
+    }
+}
+
 coro<> fails_silently() {
     throw std::runtime_error("silent");
     co_return;
@@ -134,6 +152,31 @@ TEST_CASE("start, end, fail and call back, while others list all tasks") {
         r.block_on(ended(lister));
         for (task<>& t : spawners) CHECK(outcome_of(t) == "value");
         CHECK(outcome_of(lister) == "value");
+        CHECK(book.values + book.errors == static_cast<long>(4 * rounds));
+        CHECK(seen != 0);
+    });
+}
+
+TEST_CASE("tasks of two runtimes that only their awaiters hold, while others list them") {
+    on_workers(multi, [](unsigned workers) {
+        ledger book;
+        std::atomic<bool> enough{false};
+        std::atomic<std::size_t> seen{0};
+        const std::size_t rounds = stress_iterations(2'000);
+        runtime here{{.workers = workers}};
+        runtime there{{.workers = workers}};
+        std::vector<task<>> listers;
+        for (runtime* r : {&here, &there}) listers.push_back(r->spawn(lists(enough, seen)));
+        std::vector<task<>> awaiters;
+        for (std::uint64_t i = 0; i < 2; ++i) {
+            awaiters.push_back(here.spawn(awaits_temporaries(there, seed() + i, rounds, book)));
+            awaiters.push_back(there.spawn(awaits_temporaries(here, seed() - i, rounds, book)));
+        }
+        for (task<>& t : awaiters) here.block_on(ended(t));
+        enough = true;
+        for (task<>& t : listers) here.block_on(ended(t));
+        for (task<>& t : awaiters) CHECK(outcome_of(t) == "value");
+        for (task<>& t : listers) CHECK(outcome_of(t) == "value");
         CHECK(book.values + book.errors == static_cast<long>(4 * rounds));
         CHECK(seen != 0);
     });

@@ -52,6 +52,9 @@ class worker_port {
 public:
     /// Queues what became ready: it may run next.
     virtual void submit_woken(runnable& ready) noexcept = 0;
+    /// The same, for a task of this runtime, by the last task that ran, which is not `current` any
+    /// more: what is returned is resumed in its place, `ready` itself if that would be next anyway.
+    virtual std::coroutine_handle<> submit_and_leave(runnable& ready) noexcept = 0;
     /// Queues behind everything that this worker has ready: new tasks, and `yield`.
     virtual void submit_back(runnable& ready) noexcept = 0;
     /// Offers a fork-join child to thieves; this worker takes it back last in, first out. False:
@@ -127,13 +130,13 @@ class runtime_port {
 public:
     /// Queues a runnable from outside the runtime's workers.
     virtual void inject(runnable& ready) noexcept = 0;
-    /// Registers a task that is about to be queued; throws runtime_closed.
-    virtual void enlist(task_state& task) = 0;
-    /// The task is done: forgets it. The task may be freed right after.
-    virtual void delist(task_state& task) noexcept = 0;
+    /// Registers a task that is about to be queued and gives it its id; throws runtime_closed.
+    /// `here`: this thread's worker, of whatever runtime, or nullptr.
+    virtual void enlist(task_state& task, worker_port* here) = 0;
+    /// The task is done on `here`: forgets it. The task may be freed right after.
+    virtual void delist(task_state& task, worker_port& here) noexcept = 0;
     /// The same if only the runtime holds the task, so that nobody can reach it any more.
-    [[nodiscard]] virtual bool delist_if_unshared(task_state& task) noexcept = 0;
-    [[nodiscard]] virtual std::uint64_t next_task_id() noexcept = 0;
+    [[nodiscard]] virtual bool delist_if_unshared(task_state& task, worker_port& here) noexcept = 0;
     /// Whom to tell about exceptions that nobody receives.
     [[nodiscard]] virtual std::shared_ptr<failure_sink> failures() noexcept = 0;
     /// A worker to name as the home of a runnable that no worker creates.

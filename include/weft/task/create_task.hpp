@@ -52,18 +52,20 @@ coro<coro_result_of<F, Args...>> invoke_in_frame(F callable, Args... args) {
 
 // Fact: options that are handed on in memory cost as much as queueing the task: they are written in
 // bytes and read in words, and the processor waits for that. So these two are always inlined.
+// `here` is this thread's worker, if it is one.
 template <class T>
 [[gnu::always_inline]] inline task<T> start_task(coro<T>& body, task_options options,
-                                                 worker_port* worker, runtime_port& runtime) {
+                                                 worker_port* worker, runtime_port& runtime,
+                                                 worker_port* here = this_worker()) {
     WEFT_CHECK(body.valid(), "create_task was given a coro that was awaited or moved from");
     auto handle = task_access::adopt(task_record<T>::make(body, worker, runtime));
-    begin_task(*task_access::state(handle), options.name, options.priority, runtime);
+    begin_task(*task_access::state(handle), options.name, options.priority, runtime, here);
     return handle;
 }
 
 /// Names, ranks and registers a new task; what throws here leaves it cancelled and unstarted.
 void begin_task(task_state& state, std::string_view name, std::optional<weft::priority> wanted,
-                runtime_port& runtime);
+                runtime_port& runtime, worker_port* here);
 
 }  // namespace detail
 
@@ -76,7 +78,7 @@ void begin_task(task_state& state, std::string_view name, std::optional<weft::pr
 template <class T>
 [[gnu::always_inline]] inline task<T> create_task(coro<T> body, task_options options = {}) {
     detail::worker_port& worker = detail::worker_for_create_task();
-    task<T> handle = detail::start_task(body, options, &worker, worker.runtime());
+    task<T> handle = detail::start_task(body, options, &worker, worker.runtime(), &worker);
     worker.submit_back(*detail::task_access::state(handle));
     return handle;
 }

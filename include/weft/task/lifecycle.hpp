@@ -12,7 +12,7 @@
 //            | 3 busy: a canceller works on the operation | 2 woken | 1..0 state
 // States     active ──try_suspend/owner──▶ waiting ──wake/waker──▶ active ──finish/owner──▶ done
 //            "active" covers created, queued and running: a canceller treats the three alike.
-// Invariants I1 one resume: leaving `waiting` is one compare-exchange, its winner enqueues.
+// Invariants I1 one resume: leaving `waiting` is one exchange; the winner queues or runs it.
 //            I2 while `busy` nobody leaves `waiting`: a waker sets `woken` and the canceller, which
 //               may therefore touch the operation in the frame, enqueues when it lets go.
 //            I3 the waker may come before the suspension: `woken` makes try_suspend fail.

@@ -99,7 +99,7 @@ struct runnable {
     worker_port* worker;               // the worker that runs it, or ran it last
     task_state* owner;                 // the task that it belongs to
     join_scope* local_join = nullptr;  // the innermost when_all whose child runs in its place
-    std::uint32_t runs = 0;            // resumptions by a worker's loop; 0: the body has not begun
+    std::uint32_t runs = 0;            // resumptions by a worker; 0: the body has not begun
     runnable* next_spilled;            // the spill list's, set there
 };
 

@@ -89,8 +89,7 @@ std::coroutine_handle<> task_record<T>::finish(runnable& self,
         record.value_.destroy();
         record.complete_error(record.cancellation());
     }
-    record.leave();
-    return std::noop_coroutine();
+    return record.leave();
 }
 
 template <class T>
@@ -98,8 +97,7 @@ std::coroutine_handle<> task_record<T>::abandon(runnable& self) noexcept {
     auto& record = static_cast<task_record&>(self);
     self.resume_point.destroy();
     record.complete_error(record.cancellation());
-    record.leave();
-    return nullptr;
+    return record.leave();
 }
 
 template <class T>

@@ -13,6 +13,11 @@
 //            observed: an exception was seen by somebody
 // Invariants A1 a node is notified once or removed, never both: both happen under the list's bit.
 //            A2 the outcome is written before the lifecycle word says done, read only after.
+//            A3 a task that has no handle but its only awaiter's leaves that one the block: the
+//               finisher counts itself out before it tells it, without a read-modify-write. Nobody
+//               else counts meanwhile: who lists tasks or watches workers finds it no more, and a
+//               canceller that comes by way of the awaiter takes no reference, but keeps it
+//               waiting.
 // Edges      T1 last drop: every use of the block is before its deletion
 //            T2 add publishes the node → close acquires the list
 //            T3 close publishes the outcome to an adder who finds the list closed
@@ -48,6 +53,9 @@ struct completion_kind {
     /// The task that awaits, with a reference for the caller, or nullptr. Called while the node's
     /// list is held; for diagnostics. Null for those that are no task.
     task_state* (*waiter)(completion_node&) noexcept;
+    /// Of those who keep a reference to the task until they are told, and lend it to nobody: notify
+    /// without queueing what becomes ready, which is returned, or null. Null for the others.
+    runnable* (*rouse)(completion_node&) noexcept = nullptr;
 };
 
 /// Somebody to tell when a task is done. Lives in the awaiter's frame or on the heap.
@@ -77,6 +85,8 @@ public:
     /// True for the first to see the error of a failed task.
     [[nodiscard]] bool claim_observation() noexcept;
     [[nodiscard]] std::uint64_t id() const noexcept { return id_; }
+    /// Before it is registered.
+    void set_id(std::uint64_t id) noexcept { id_ = id; }
     [[nodiscard]] std::string name() const;
     void set_name(std::string_view name);
     [[nodiscard]] std::source_location location() const noexcept { return location_; }
@@ -131,8 +141,7 @@ protected:
         : runnable(kind, creator, this),
           location_(location),
           dispose_(dispose),
-          runtime_(&runtime),
-          id_(runtime.next_task_id()) {}
+          runtime_(&runtime) {}
     ~task_state();
 
     /// Ends the lifecycle with a value that the caller has stored. False if an undelivered request
@@ -146,11 +155,13 @@ protected:
     /// The error of a task that ends cancelled without an exception of its own.
     [[nodiscard]] std::exception_ptr cancellation() noexcept;
     /// Leaves the runtime, tells the awaiters, drops the runtime's reference: last use of `this`.
-    void leave() noexcept;
+    /// Returns what the worker resumes in its place.
+    std::coroutine_handle<> leave() noexcept;
 
 private:
     [[nodiscard]] bool hold_awaiters(completion_node*& first) noexcept;
-    void tell_awaiters() noexcept;
+    [[nodiscard]] completion_node* close_awaiters() noexcept;
+    [[nodiscard]] bool try_leave_to_the_other_holder() noexcept;
     void report_if_unobserved() noexcept;
 
     real_environment::atomic<std::uintptr_t> awaiters_{0};
@@ -159,7 +170,7 @@ private:
     std::source_location location_;
     void (*dispose_)(task_state&) noexcept;
     runtime_port* runtime_;
-    std::uint64_t id_;
+    std::uint64_t id_ = 0;
     real_environment::atomic<std::uint32_t> references_{2};  // the handle and the runtime
     real_environment::atomic<bool> observed_{false};
     real_environment::atomic<weft::priority> priority_{weft::priority::normal};

@@ -60,6 +60,23 @@ coro<> yields_until(std::atomic<bool>& enough) {
     while (!enough) co_await yield();
 }
 
+coro<> does_nothing() { co_return; }
+
+coro<> awaits_new_tasks_until(std::atomic<bool>& enough) {
+    while (!enough) co_await create_task(does_nothing());
+}
+
+/// A task that ends resumes the one that awaits it: others and timers get their turns all the same.
+coro<> others_beside_awaits_of_new_tasks() {
+    std::atomic<bool> enough{false};
+    task<> busy = create_task(awaits_new_tasks_until(enough));
+    const int done = co_await progresses(100);
+    CHECK(done == 100);
+    co_await sleep(std::chrono::milliseconds{1});
+    enough = true;
+    co_await busy;
+}
+
 coro<> timers_beside_yielding_tasks() {
     std::atomic<bool> enough{false};
     std::vector<task<>> busy;
@@ -207,6 +224,11 @@ TEST_CASE("what does not stop before the deadline of shutdown is named and left 
     CHECK(result.exit_code == 3);
     CHECK(result.output.find("stubborn") != std::string::npos);
     CHECK(result.output.find("did not stop") != std::string::npos);
+}
+
+TEST_CASE("tasks and timers have their turn beside one that awaits new tasks for ever") {
+    const auto workers = GENERATE(1u, 2u);
+    run(others_beside_awaits_of_new_tasks(), {.workers = workers});
 }
 
 TEST_CASE("statistics count what the workers do") {

@@ -339,6 +339,25 @@ TEST_CASE("a task whose process is its own fork stops when it suspends") {
     CHECK(result.exit_code == 4);
 }
 
+TEST_CASE("a task that ends in its process's fork resumes nobody there") {
+    const auto workers = GENERATE(1u, 2u);
+    child_result result = in_child([workers] {
+        auto forks = [](int* status) -> coro<bool> {
+            const pid_t child = ::fork();
+            if (child != 0) ::waitpid(child, status, 0);
+            co_return child == 0;
+        };
+        auto awaits = [&forks]() -> coro<int> {
+            int status = 0;
+            const bool is_the_fork = co_await create_task(forks(&status));
+            if (is_the_fork) ::_exit(1);
+            co_return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT ? 4 : 5;
+        };
+        return run(awaits(), {.workers = workers});
+    });
+    CHECK(result.exit_code == 4);
+}
+
 TEST_CASE("a runtime may be a function's static") {
     child_result result = in_exiting_child([] { return function_static().block_on(returns(6)); });
     CHECK(result.exit_code == 6);

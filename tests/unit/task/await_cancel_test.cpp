@@ -57,6 +57,17 @@ coro<> awaits_silently(coro<> inner) { co_await create_task(std::move(inner)); }
 
 coro<> forks(coro<> inner) { co_await when_all(does_nothing(), std::move(inner)); }
 
+coro<> cancels_while_it_awaits_a_new_task(scene& here) {
+    here.target = current_task();
+    here.kept.push_back(create_task(cancels_the_target(here)));
+    try {
+        co_await create_task(notes(here, "child-began"));
+    } catch (const cancelled&) {
+        here.note("cancelled");
+        throw;
+    }
+}
+
 /// Makes `outermost` the target and waits for its end.
 coro<> plays(scene& here, coro<> outermost) {
     task<> whole = create_task(std::move(outermost));
@@ -123,6 +134,12 @@ TEST_CASE("a request comes before the awaiter goes on", "[await]") {
     scene forked;
     run(plays(forked, forks(awaits(forked, "fork", starts_a_canceller(forked)))), {.workers = 1});
     CHECK(forked.log == "fork-cancelled cancelled");
+}
+
+TEST_CASE("who awaits a task that is cancelled before it begins goes on", "[await]") {
+    scene here;
+    run(plays(here, cancels_while_it_awaits_a_new_task(here)), {.workers = 1});
+    CHECK(here.log == "cancelled cancelled");
 }
 
 TEST_CASE("requests to the awaiter are the awaited task's at once", "[await]") {
