@@ -33,10 +33,6 @@ std::uint64_t next_task_id(worker* mine) noexcept {
         block);
 }
 
-}  // namespace
-
-namespace {
-
 constexpr nanoseconds longest_idle_spin{1'000'000};
 
 unsigned checked_workers(unsigned wanted) {

@@ -12,8 +12,7 @@
 // Invariants S1 what became ready is in exactly one of: slot, ready, forks, injection queue, spill
 //               list (where ready or the injection queue could not grow).
 //            S2 descriptors and wheel are driven by one thread at a time, the holder of `driving`.
-//            S3 a worker with two ready runnables, with one that outranks what it runs just then,
-//            or
+//            S3 a worker with two ready runnables, with one that outranks what runs just then, or
 //               with one in the background, has asked for a peer: see submit_back.
 //            S6 the loop finds no forks of background tasks in the deque: what those leave there
 //               is queued by itself, see run_background. But for a task that became one in a run.
