@@ -162,7 +162,7 @@ TEST_CASE("tasks of two runtimes that only their awaiters hold, while others lis
         ledger book;
         std::atomic<bool> enough{false};
         std::atomic<std::size_t> seen{0};
-        const std::size_t rounds = stress_iterations(2'000);
+        const std::size_t rounds = stress_iterations(500);
         runtime here{{.workers = workers}};
         runtime there{{.workers = workers}};
         std::vector<task<>> listers;
