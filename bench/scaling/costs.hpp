@@ -55,7 +55,7 @@ struct variant {
     double rescan = 1;         // look at every source between announcing and sleeping
     double last_searcher = 1;  // the last searcher that found something calls the next
     double steal_fence = 0;    // 0: membarrier; 1: the owner's pop fences; 2: by request
-    double park_fence = 0;     // 0: membarrier; 1: the notifier fences
+    double park_fence = 0;     // 0: membarrier; 1: the notifier fences; 2: it asks again instead
     double thief_yields =
         0;  // a thief goes on to the next peer while another one is in a membarrier
     double probe_limit = 0;     // victims of a pass that is not the last; 0: all

@@ -182,7 +182,7 @@ double worker::look_at_idle_set(bool& must_call) {
     auto& group = core.group_of(index);
     double taken = core.hardware.read(group.line, index);
     if (core.rules.idle_groups != 0) taken += core.hardware.read(core.summary_line, index);
-    if (core.rules.park_fence != 0) taken += core.price.fence;
+    if (core.rules.park_fence == 1) taken += core.price.fence;
     must_call = group.searching < core.rules.wake_width && core.idle.any();
     return taken;
 }
