@@ -29,7 +29,7 @@ endfunction()
 function(weft_sanitizer_environment out)
     set(environment "ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:abort_on_error=1"
                     "UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1"
-                    "TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:die_after_fork=0")
+                    "TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1")
     find_program(WEFT_SYMBOLIZER NAMES llvm-symbolizer-19 llvm-symbolizer)
     if(WEFT_SYMBOLIZER)
         foreach(name ASAN UBSAN TSAN)

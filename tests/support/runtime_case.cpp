@@ -68,6 +68,8 @@ bool signals_are_deferred() noexcept { return WEFT_TEST_TSAN != 0; }
 
 bool has_sanitizer_thread() noexcept { return WEFT_TEST_TSAN != 0; }
 
+bool forked_child_has_threads() noexcept { return WEFT_TEST_TSAN == 0; }
+
 watchdog::watchdog(std::string_view name) {
     std::size_t length = std::min(name.size(), sizeof watched - 1);
     std::memcpy(watched, name.data(), length);

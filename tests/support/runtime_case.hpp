@@ -42,6 +42,11 @@ inline constexpr std::chrono::seconds soon{15};
 /// calls is not the runtime's then.
 [[nodiscard]] bool has_sanitizer_thread() noexcept;
 
+/// ThreadSanitizer has no support for threads that the child of a process with threads starts: its
+/// table still leads to the dead threads' states, whose stacks the child's next thread may unmap
+/// (a crash in a new thread's SlotAttachAndLock, LLVM 19). Without a sanitizer they work.
+[[nodiscard]] bool forked_child_has_threads() noexcept;
+
 /// Aborts the process, with the name, if it lives longer than 25 s (100 s under a sanitizer).
 class watchdog {
 public:

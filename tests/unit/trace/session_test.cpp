@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/runtime_case.hpp"
 #include "weft/trace/reader.hpp"
 
 using namespace weft::trace;
@@ -26,14 +27,6 @@ using namespace weft::trace;
 #ifndef WEFT_NO_TRACE
 
 namespace {
-
-#if defined(__SANITIZE_THREAD__)
-constexpr bool thread_sanitizer = true;
-#elif defined(__has_feature)
-constexpr bool thread_sanitizer = __has_feature(thread_sanitizer);
-#else
-constexpr bool thread_sanitizer = false;
-#endif
 
 /// A path in a directory of its own that goes away with it.
 struct temporary_file {
@@ -292,7 +285,7 @@ TEST_CASE("a forked child does not record, and the parent goes on") {
     if (child == 0) {
         const bool silent = !worker.e.on(bits::tasks) && !current_statistics().active;
         emit_marks(worker.e, 1000);
-        if (thread_sanitizer) ::_exit(silent ? 0 : 1);  // it forbids threads in a forked child
+        if (!weft::test::forked_child_has_threads()) ::_exit(silent ? 0 : 1);
         // A recording of its own takes another file, since this one is in use.
         const bool started = !start({.file = path});
         emit_marks(worker.e, 4);
