@@ -60,6 +60,7 @@ bool worker::step() noexcept {
             rest_on_bench();
             return true;
         }
+        call_again();
         look_around();
         const bool is_old_debt = std::exchange(owes_ready_, owes_ready_ || after_burst);
         if (runnable* next = is_old_debt ? nullptr : next_due()) {
@@ -255,7 +256,7 @@ void worker::run_background(runnable& next) noexcept {
         queue(child, child.owner->priority());
         is_offer = true;
     }
-    if (is_offer && !alone_) core_.notify_one();
+    if (is_offer && !alone_) core_.call_one();
 }
 
 void worker::call_watchdog() noexcept {
@@ -270,6 +271,7 @@ void worker::renew_budget(std::uint32_t forks) noexcept {
 
 bool worker::renew_fork_budget() noexcept {
     bursts_.add(1);
+    call_again();
     look_around();
     if (runnable* next = take_injected()) queue(*next, next->owner->priority());
     if (is_burst_over()) return false;
@@ -284,6 +286,11 @@ bool worker::is_burst_over() noexcept {
     const auto own = static_cast<std::size_t>(my_forks_.height() - below_);
     if (my_forks_.holds_more_than(own) || peers_outrank_background()) return true;
     return ++portions_ >= background_portions && ready_count(priority::background) != 0;
+}
+
+/// What it could not run so far is offered once more: see call_one.
+inline void worker::call_again() noexcept {
+    if (!alone_ && is_offering()) core_.call_one();
 }
 
 /// Timers and descriptors get their turn although there is work.

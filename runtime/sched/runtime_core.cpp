@@ -227,6 +227,10 @@ void runtime_core::notify_one() noexcept {
     if (auto claimed = idle.notify_one()) workers_[*claimed]->unpark();
 }
 
+void runtime_core::call_one() noexcept {
+    if (auto claimed = idle.call_one()) workers_[*claimed]->unpark();
+}
+
 void runtime_core::enlist(task_state& task, worker_port* here) {
     refuse_copy();
     worker* const mine = own_worker(here);

@@ -76,6 +76,8 @@ public:
     }
     /// Any thread, after something was published.
     void notify_one() noexcept;
+    /// Worker, while it has more than it can run at once.
+    void call_one() noexcept;
 
     [[nodiscard]] runtime_statistics statistics();
 

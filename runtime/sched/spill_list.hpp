@@ -8,9 +8,9 @@
 // Roles      any thread pushes · workers pop
 // Word       count: runnables inside, so that nobody takes the lock for an empty list
 // Fields     first_, last_, the links → mutex_
-// Edges      P1 store-load pair, made by idle_set's fences like the injection queue's: {push, light
-//               fence, read who is idle} / {announce, heavy fence, read count}. The mutex carries
-//               the runnable.
+// Edges      P1 store-load pair, made by idle_set's fences like the injection queue's: {push,
+//               fence, read who is idle} / {announce, fence, read count}. The mutex carries the
+//               runnable.
 #pragma once
 
 #include <atomic>

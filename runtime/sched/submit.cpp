@@ -32,7 +32,7 @@ void worker::submit_woken(runnable& ready) noexcept {
     if (before != nullptr) queue(*before, priority::normal);
     const bool is_first = before == nullptr && ready_count(priority::normal) == 0 &&
                           (!has_ranks_ || ready_count(priority::latency) == 0);
-    if (!is_first) core_.notify_one();
+    if (!is_first) core_.call_one();
 }
 
 /// The first ready runnable is this worker's own next one: peers are called from the second on, so
@@ -43,7 +43,7 @@ void worker::submit_back(runnable& ready) noexcept {
     if (level != priority::normal || has_ranks_) [[unlikely]]
         return submit_ranked(ready, level);
     queue(ready, level);
-    if (!alone_ && ready_before_background() > 1) core_.notify_one();
+    if (!alone_ && ready_before_background() > 1) core_.call_one();
 }
 
 /// What is in the background may never be next here, and what outranks the task that runs should
@@ -53,11 +53,11 @@ void worker::submit_ranked(runnable& ready, priority level) noexcept {
     if (alone_) return;
     const bool outranks = level < running_at() && !current.is_empty();
     if (outranks || level == priority::background || ready_before_background() > 1)
-        core_.notify_one();
+        core_.call_one();
 }
 
 std::coroutine_handle<> worker::call_peer(std::coroutine_handle<> next) noexcept {
-    core_.notify_one();
+    core_.call_one();
     return next;
 }
 
@@ -66,6 +66,7 @@ void worker::queue_into_wider(runnable& ready, priority level) noexcept {
         my_ready_[to_index(level)].push(&ready);
     } catch (const std::bad_alloc&) {
         core_.spilled.push(ready);
+        core_.notify_one();  // not this worker's own any more
     }
 }
 
@@ -74,7 +75,7 @@ void worker::fork_into_wider(promise_base& child) noexcept {
         my_forks_.push(&child);
     } catch (const std::bad_alloc&) {
         core_.spilled.push(make_runnable(child, *this));
-        core_.notify_one();  // announce_forks looks at the deque alone
+        core_.notify_one();  // not this worker's own any more
     }
 }
 
@@ -96,6 +97,12 @@ bool worker::has_work() const noexcept {
 bool worker::has_surplus() const noexcept {
     const auto is_surplus = [](const runnable_deque& queue) { return queue.size_hint() > 1; };
     return std::ranges::any_of(ready_, is_surplus) || !forks_.is_empty();
+}
+
+bool worker::is_offering() const noexcept {
+    const bool outranks = running_at() != priority::latency && ready_count(priority::latency) != 0;
+    return outranks || ready_before_background() > 1 || !forks_.is_empty() ||
+           ready_count(priority::background) != 0;
 }
 
 std::size_t worker::ready_before_background() const noexcept {

@@ -97,9 +97,11 @@ time_point watchdog::look() noexcept {
     time_point next = now + interval_;
     bool all_stuck = true;
     bool some_free = false;
+    bool some_offer = false;
     for (const auto& w : core_.workers()) {
         const bool is_idle = core_.idle.is_idle(w->index());
         const bool rests = !is_idle && w->is_on_bench();
+        some_offer = some_offer || w->is_offering();
         unsigned looks = 0;
         if (is_idle || rests)
             sights_[w->index()] = {};
@@ -114,6 +116,7 @@ time_point watchdog::look() noexcept {
         if (!rests) all_stuck = false;
         some_free = some_free || w->index() < core_.worker_count();
     }
+    if (some_offer && !core_.is_single()) core_.notify_one();  // P4 of idle_set.hpp
     if (all_stuck && duty_.wanted() < most_rescuers() && all_are_kept())
         set_duty(duty_.wanted() + 1);
     if (!some_free || free_since_ == time_point{}) free_since_ = now;

@@ -13,7 +13,8 @@
 //               list (where ready or the injection queue could not grow).
 //            S2 descriptors and wheel are driven by one thread at a time, the holder of `driving`.
 //            S3 a worker with two ready runnables, with one that outranks what runs just then, or
-//               with one in the background, has asked for a peer: see submit_back.
+//               with one in the background, has asked for a peer. It may have missed one (P4 of
+//               idle_set.hpp): it asks again at its looks around, the watchdog at each of its own.
 //            S6 the loop finds no forks of background tasks in the deque: what those leave there
 //               is queued by itself, see run_background. But for a task that became one in a run.
 // Edges      S4 slot release → exchange acquire: the runnable in it. Only the owner fills the slot.
@@ -86,6 +87,8 @@ public:
     [[nodiscard]] bool has_work() const noexcept;
     /// Any thread: whether there is more than this worker is about to run itself.
     [[nodiscard]] bool has_surplus() const noexcept;
+    /// The same by the rule S3: a peer is wanted for it.
+    [[nodiscard]] bool is_offering() const noexcept;
     /// The same, and that comes before anything in the background.
     [[nodiscard]] bool outranks_background() const noexcept;
     /// The watchdog says that it has been in one run for long: what is next here waits for it.
@@ -167,6 +170,7 @@ private:
     void run_background(runnable& next) noexcept;
     void resume(runnable& next) noexcept;
     void call_watchdog() noexcept;
+    void call_again() noexcept;
     void renew_budget(std::uint32_t forks) noexcept;
     void note_look(time_point now) noexcept {
         const nanoseconds since_start = now.time_since_epoch();

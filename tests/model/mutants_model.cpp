@@ -80,7 +80,7 @@ TEST_CASE("the structures hold on a kernel without membarrier", "[deque][park]")
 // that matter most.
 TEST_CASE("without weak memory the missing fences survive", "[mutants]") {
     for (mutation fault : {mutation::deque_pop_without_fence, mutation::deque_steal_without_fence,
-                           mutation::park_without_heavy_fence}) {
+                           mutation::park_without_fence}) {
         for (const auto& each : all_cases()) {
             if (!names(each, fault)) continue;
             planted_fault planted(fault);

@@ -158,7 +158,7 @@ private:
     std::array<env::atomic<std::uint32_t>, Items> raised_;
 };
 
-/// Items in the deque of one producer, who calls nobody for what lies over something older.
+/// Items in the deque of a worker, which calls nobody for what lies over something older.
 template <std::size_t Items>
 class forks {
 public:
@@ -195,7 +195,18 @@ public:
 
     void produce(std::size_t item) {
         payload_[item].store(1);
-        if (items_.put(item)) wake(idle_.notify_one());
+        items_.put(item);
+        wake(idle_.notify_one());
+    }
+    /// A worker's own item, without a fence.
+    void offer(std::size_t item) {
+        payload_[item].store(1);
+        if (items_.put(item)) wake(idle_.call_one());
+    }
+    /// Later, by that worker or by the watchdog. The fence stands for the time that has passed.
+    void offer_again() {
+        env::seq_cst_fence();
+        wake(idle_.call_one());
     }
 
     void work(std::size_t w) {
@@ -276,8 +287,8 @@ private:
 const registered_case one_each({
     .structure = "park",
     .name = "one worker finds the item of one producer",
-    .kills = {mutation::park_without_heavy_fence, mutation::park_skip_rescan,
-              mutation::park_rescan_before_announce},
+    .kills = {mutation::park_without_fence, mutation::notify_without_fence,
+              mutation::park_skip_rescan, mutation::park_rescan_before_announce},
     .limits = {.preemptions = 4, .stale_loads = 3},
     .body =
         [](scenario& s) {
@@ -309,8 +320,8 @@ const registered_case both_needed({
 const registered_case two_producers({
     .structure = "park",
     .name = "the items of two producers reach one worker",
-    .kills = {mutation::idle_undo_without_recheck, mutation::idle_claims_twice,
-              mutation::park_without_heavy_fence},
+    .kills = {mutation::idle_undo_without_recheck, mutation::idle_undo_without_fence,
+              mutation::idle_claims_twice, mutation::park_without_fence},
     .limits = {.preemptions = 2, .random_executions = 40'000},
     .body =
         [](scenario& s) {
@@ -338,10 +349,27 @@ const registered_case crowd({
         },
 });
 
+const registered_case offered({
+    .structure = "park",
+    .name = "what a worker offers reaches another one, if not at once then when it asks again",
+    .kills = {mutation::call_nobody, mutation::park_skip_rescan},
+    .limits = {.preemptions = 3, .stale_loads = 2, .random_executions = 40'000},
+    .body =
+        [](scenario& s) {
+            small_scheduler<1, 1> tested(s);
+            s.thread("worker", [&] { tested.work(0); });
+            s.thread("offerer", [&] {
+                tested.offer(0);
+                tested.offer_again();
+            });
+            s.finally([&] { tested.expect_quiet(); });
+        },
+});
+
 const registered_case forked({
     .structure = "forks",
     .name = "forks that must run together reach two workers, one of whom is called",
-    .kills = {mutation::deque_older_before_push, mutation::last_searcher_rule},
+    .kills = {mutation::call_nobody, mutation::last_searcher_rule},
     .limits = {.preemptions = 2, .stale_loads = 2, .random_executions = 60'000},
     .body =
         [](scenario& s) {
@@ -349,8 +377,9 @@ const registered_case forked({
             s.thread("first worker", [&] { tested.work(0); });
             s.thread("second worker", [&] { tested.work(1); });
             s.thread("home", [&] {
-                tested.produce(0);
-                tested.produce(1);
+                tested.offer(0);
+                tested.offer(1);
+                tested.offer_again();
             });
             s.finally([&] { tested.expect_quiet(); });
         },

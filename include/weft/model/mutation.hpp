@@ -22,16 +22,18 @@ enum class mutation : std::uint8_t {
     deque_push_off_by_one,       ///< push() overwrites the oldest item of a full ring (I3)
     deque_batch_unclaimed,       ///< steal_half() moves the top by one less than it takes (I2)
     deque_steal_rereads_top,     ///< steal() uses a top that it read after the fence (P3)
-    deque_older_before_push,     ///< holds_more_than() uses a top from before the push (P5)
     // include/weft/park/parker.hpp
     parker_parks_over_token,      ///< park overwrites a token instead of consuming it (I1)
     parker_wakes_first,           ///< unpark() wakes the futex before it stores the token (P1)
     parker_token_only_if_parked,  ///< unpark() of a running worker is dropped (I1)
     // include/weft/park/idle_set.hpp
-    park_without_heavy_fence,     ///< announce_idle() re-scans without the fence (P1)
+    park_without_fence,           ///< announce_idle() re-scans without the fence (P1)
     park_skip_rescan,             ///< announce_idle(.., scan) does not re-scan
     park_rescan_before_announce,  ///< announce_idle(.., scan) re-scans first, announces then
     last_searcher_rule,           ///< finish_search_found() never says "last"
+    notify_without_fence,         ///< notify_one() reads before the item can be seen (P1)
+    call_nobody,                  ///< call_one() never sees an idle worker
+    idle_undo_without_fence,      ///< notify_one() looks again before its uncount is seen (P2)
     idle_undo_without_recheck,    ///< notify_one() gives up after a failed claim without looking
                                   ///< again
     idle_claims_twice,      ///< a claim does not look whether it was the one that cleared the bit

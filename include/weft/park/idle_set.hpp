@@ -4,9 +4,10 @@
 // Which workers are idle, how many search for work, and whom a producer wakes: the one event count
 // of the scheduler. A worker without work searches (some only: searching costs the others time),
 // then announces itself idle, looks at every source once more, and parks on its parker. A producer
-// publishes its item and calls notify_one(), which in the common case reads two words. The idea,
-// that one searching worker stands for all wake-ups until it finds something, is the Go runtime's
-// (golang/go, src/runtime/proc.go, "Worker thread parking/unparking") and Tokio's.
+// publishes its item and calls notify_one(). The idea, that one searching worker stands for all
+// wake-ups until it finds something, is the Go runtime's (golang/go, src/runtime/proc.go, "Worker
+// thread parking/unparking") and Tokio's. A worker that has more than it can run at once needs no
+// fence for that: it asks by call_one(), which in the common case reads two words, and asks again.
 //
 // Worker     begin_search() → search → found:   if (finish_search_found()) wake(notify_one())
 //                                    → nothing: announce_idle(w, true)
@@ -19,6 +20,9 @@
 //              nothing → park → retract_idle → retracted: deadline, event or spurious
 //                                            → claimed: it counts as a searcher, search
 // Producer   publish the item → wake(notify_one());  wake(w): parkers[w].unpark()
+// Offerer    a worker, with an item that it runs itself if nobody takes it: publish the item →
+//            wake(call_one()), and while it lies there, itself or another thread, now and then
+//            again
 //
 // Protocol: idle set                                       checked by: tests/model/park_model.cpp
 // Roles      worker w (bit w only) · notifier (any thread, a worker too)
@@ -28,12 +32,17 @@
 //               counted before its bit was cleared, so it may uncount itself at once.
 //            I3 whoever brings searching_ to zero looks again: finish_search_found says so and its
 //               caller notifies, announce_idle's caller re-scans, a failed claim loops.
-// Edges      P1 store-load pair: notifier {publish, light fence, read searching_ and idle_} /
-//               worker {set bit, uncount, heavy fence, re-scan}. Either the notifier sees the bit
-//               and no searcher, or the re-scan sees the item, or another searcher is left (I3).
-//            P2 store-load pair inside notify_one: {uncount, light fence, read idle_}, against the
-//               same worker side: see the third story.
+// Edges      P1 store-load pair: notifier {publish, fence, read searching_ and idle_} / worker
+//               {set bit, uncount, fence, re-scan}. Either the notifier sees the bit and no
+//               searcher, or the re-scan sees the item, or another searcher is left (I3).
+//            P2 store-load pair inside notify_one: {uncount, fence, read idle_}, against the same
+//               worker side: see the third story. The last searcher's notify_one is one, too.
 //            P3 announce_idle release → claim acquire: the worker exists, for whoever unparks it
+//            P4 none in call_one: it may miss a worker that announces itself in the same moment
+//               and misses the item, which is still in the offerer's store buffer. A fence there
+//               would be paid by every task; one that membarrier(2) makes the offerers execute, by
+//               every core whenever a worker parks. So it is asked again: by the worker at its
+//               looks around, and by the watchdog every two milliseconds.
 //            The items' own edges (deque P1, the injection queue) and the parker's P1 carry the
 //            data; nothing else here publishes any, so all reads of searching_ and idle_ are
 //            relaxed.
@@ -44,16 +53,18 @@
 //            Failed claim: notifier A counts 0 → 1, finds no bit set. Producer B sees 1 and leaves.
 //            Worker W, who re-scanned before B published, is now idle. A uncounts, and must look
 //            again: it sees W's bit, or (P2) W's re-scan comes after B's publication.
+//            Offered, not seen: P4; what is lost is a peer's help, until it is asked again.
 //            Re-scan luck: W re-scans as the last searcher and finds one of two items whose
 //            producers both saw it searching. So whoever takes from a re-scan notifies, and whoever
 //            only saw something there is a searcher again, before it takes that or anything else.
-// Progress   Claim: while an item is visible and a worker idle, someone is searching, re-scanning,
-//            about to notify, or notified. Take the item's notify_one. It claimed somebody: who
-//            searches. Or it saw no bit: all workers are awake, and the next to announce re-scans
-//            after that (P1). Or it saw searching_ > 0: follow the decrements from there to zero;
-//            the one that reaches it looks again (I3) and either takes an item or wakes another.
-//            A worker that takes an item passes the claim on by notifying, so n items wake up to n
-//            workers, one after the other. notify_one loops only when another changed a bit.
+// Progress   Claim: while a producer's item is visible and a worker idle, someone is searching,
+//            re-scanning, about to notify, or notified. Take the item's notify_one. It claimed
+//            somebody: who searches. Or it saw no bit: all workers are awake, and the next to
+//            announce re-scans after that (P1). Or it saw searching_ > 0: follow the decrements
+//            from there to zero; the one that reaches it looks again (I3) and either takes an item
+//            or wakes another. A worker that takes an item passes the claim on by notifying, so n
+//            items wake up to n workers, one after the other. notify_one loops only when another
+//            changed a bit.
 // Shutdown   notify_all() after the stop flag was stored: P1 holds for the flag like for an item.
 // Rejected   a counter of idle workers beside the bits (B03, B04: it and the bits can disagree);
 //            claiming before counting (a claimed worker could uncount itself below zero).
@@ -92,6 +103,15 @@ public:
     /// Any thread, after it published an item. The worker that the caller must unpark, if any: at
     /// most one, and none while somebody searches.
     [[nodiscard]] std::optional<std::size_t> notify_one() noexcept;
+    /// Worker, after it published an item of its own, and while it has it: the same, without a
+    /// fence.
+    [[nodiscard]] std::optional<std::size_t> call_one() noexcept {
+        return wants_call() ? notify_one() : std::nullopt;
+    }
+    /// Whether somebody is idle and nobody searches: a hint.
+    [[nodiscard]] bool wants_call() const noexcept {
+        return searching() == 0 && any_idle() && !mutated<Env>(mutation::call_nobody);
+    }
     /// Any thread. Claims every worker that is idle; `wake(index)` must unpark it.
     template <class Wake>
     void notify_all(Wake&& wake) noexcept;
@@ -147,7 +167,7 @@ idle_set<Env>::idle_set(std::size_t workers, std::size_t extra) noexcept
 
 template <class Env>
 inline std::optional<std::size_t> idle_set<Env>::notify_one() noexcept {
-    Env::light_fence();  // P1: the caller's item first
+    if (!mutated<Env>(mutation::notify_without_fence)) Env::seq_cst_fence();  // P1: the item first
     for (;;) {
         if (searching_.load(std::memory_order_relaxed) != 0) return std::nullopt;  // P1: I3 serves
         if (!any_idle()) return std::nullopt;                                      // P1
@@ -160,14 +180,14 @@ inline std::optional<std::size_t> idle_set<Env>::notify_one() noexcept {
         if (const auto claimed = claim_any()) return claimed;
         uncount();
         if (mutated<Env>(mutation::idle_undo_without_recheck)) return std::nullopt;
-        Env::light_fence();  // P2: then look again
+        if (!mutated<Env>(mutation::idle_undo_without_fence)) Env::seq_cst_fence();  // P2
     }
 }
 
 template <class Env>
 template <class Wake>
 void idle_set<Env>::notify_all(Wake&& wake) noexcept {
-    Env::light_fence();  // P1: the caller's item first
+    Env::seq_cst_fence();  // P1: the caller's item first
     bool look_again = false;
     for (std::size_t w = 0; w < workers_; ++w) {
         const bits word = idle_[w / word_bits].load(std::memory_order_relaxed);  // P1
@@ -197,7 +217,7 @@ bool idle_set<Env>::announce_idle(std::size_t w, bool was_searching, Rescan&& re
 template <class Env>
 inline bool idle_set<Env>::any_idle() const noexcept {
     for (std::size_t i = 0; i < words_; ++i) {
-        if (idle_[i].load(std::memory_order_relaxed) != 0) return true;  // P1, P2
+        if (idle_[i].load(std::memory_order_relaxed) != 0) return true;  // P1, P2, P4
     }
     return false;
 }
@@ -263,7 +283,7 @@ void idle_set<Env>::announce_idle(std::size_t w, bool was_searching) noexcept {
     WEFT_DCHECK((before & bit_of(w)) == 0, "a worker announced itself idle twice");
     static_cast<void>(before);
     if (was_searching) uncount();
-    if (!mutated<Env>(mutation::park_without_heavy_fence)) Env::heavy_fence();  // P1: then re-scan
+    if (!mutated<Env>(mutation::park_without_fence)) Env::seq_cst_fence();  // P1: then re-scan
 }
 
 template <class Env>

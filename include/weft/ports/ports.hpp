@@ -67,8 +67,8 @@ public:
         return alone_ ? next : call_peer(next);
     }
     /// The same after `count` offers in a row, which no peer is called for if older children lie
-    /// below: one was called for those, and whoever takes them passes the call on (idle_set.hpp,
-    /// Progress).
+    /// below: one was called for those, and whoever takes them passes the call on. Should that call
+    /// have missed somebody, the watchdog repeats it.
     std::coroutine_handle<> announce_forks(std::coroutine_handle<> next,
                                            std::size_t count) noexcept {
         return alone_ || my_forks_.holds_more_than(count) ? next : call_peer(next);

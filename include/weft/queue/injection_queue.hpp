@@ -15,8 +15,8 @@
 //               it is raised after the item is in, and lowered before one is taken out.
 //            I2 who lowers it owns one item, any one, and looks until it has it.
 // Edges      P1 enqueue, then tickets_ RMW release → tickets_ CAS acquire: the item is inside
-//            P2 store-load pair, made by idle_set's fences: {push, light fence, read who is idle} /
-//               {announce, heavy fence, read tickets_}. A re-scan that reads zero has the proof:
+//            P2 store-load pair, made by idle_set's fences: {push, fence, read who is idle} /
+//               {announce, fence, read tickets_}. A re-scan that reads zero has the proof:
 //               all that was published is claimed by a worker that is awake, or its producer will
 //               see this worker idle.
 // Races      Why tickets: inside ConcurrentQueue a consumer that loses a race for the last item

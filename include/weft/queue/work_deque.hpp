@@ -26,9 +26,6 @@
 //               steal {read top_, heavy fence, read bottom_}. Of a pop and a steal of one index at
 //               least one sees the other: the pop then goes to the CAS, the thief finds it empty.
 //            P4 ring_ store release → ring_ load acquire: the copied slots
-//            P5 store-load pair of holds_more_than: owner {push, light fence, read top_} against
-//               whoever found the deque empty, {read of the top that a steal left, heavy fence,
-//               read bottom_}. Of the owner and such a look at least one sees the other's.
 // Fences     pop needs P3 because it claims without CAS. push, take_front: none, they never lower
 //            bottom_, and take_front claims by CAS. steal_fifo, steal_half: none, if nobody pops:
 //            bottom_ then only grows, so all below any value read is published (P1), and every
@@ -75,7 +72,7 @@ public:
     [[nodiscard]] owner_handle owner() noexcept;
     [[nodiscard]] thief_handle thief() noexcept { return thief_handle(*this); }
 
-    /// Any thread; a hint unless a fence of the caller orders it (the parker's re-scan does).
+    /// Any thread; a hint.
     [[nodiscard]] bool is_empty() const noexcept { return size_hint() == 0; }
     [[nodiscard]] std::size_t size_hint() const noexcept;
 
@@ -132,8 +129,8 @@ public:
     [[nodiscard]] std::int64_t height() const noexcept {
         return deque_->bottom_.load(std::memory_order_relaxed);  // the owner's own store
     }
-    /// After `count` pushes in a row: whether older items lay below them. False for certain if
-    /// somebody may have looked in between, found nothing and told nobody (P5).
+    /// After `count` pushes in a row: whether older items lay below them, by a hint: a thief may
+    /// have taken them just now.
     [[nodiscard]] bool holds_more_than(std::size_t count) const noexcept {
         return deque_->holds_more_than(count);
     }
@@ -271,10 +268,8 @@ inline T* work_deque<Env, T>::take_front_alone() noexcept {
 
 template <class Env, class T>
 inline bool work_deque<Env, T>::holds_more_than(std::size_t count) const noexcept {
-    Env::light_fence();                                                                       // P5
     const index first = bottom_.load(std::memory_order_relaxed) - static_cast<index>(count);  // own
-    if (mutated<Env>(mutation::deque_older_before_push)) return top_known_ < first;
-    return top_.load(std::memory_order_relaxed) < first;  // P5
+    return top_.load(std::memory_order_relaxed) < first;  // hint
 }
 
 template <class Env, class T>
