@@ -85,7 +85,10 @@ class SummaryTest(unittest.TestCase):
         for name, weft in (("spin", 10.0), ("turn", 160.0)):
             workload = plan.Workload(name, "", {}, (), "")
             case = plan.Case(workload, "", self.RUN)
-            measured += summary.summarise(case, 2, samples_of(weft=[weft], tokio=[40.0]))
+            samples = samples_of(weft=[weft], tokio=[40.0])
+            for taken in samples.values():
+                taken.add_peak(1 << 20)  # is no part of the mean
+            measured += summary.summarise(case, 2, samples)
         self.assertTrue(math.isclose(summary.judge_group(group, 2, measured)[0].figure, 1.0))
         self.assertIsNone(summary.judge_group(group, 1, measured)[0].figure)
 
@@ -116,6 +119,17 @@ class RunningTest(unittest.TestCase):
         samples = self.measure(run, weft=f"echo '{self.LINE}'")
         self.assertIn("wrong answer 7", samples["weft"].failure)
 
+    def test_the_peak_is_the_one_of_the_last_line(self):
+        lines = "\n".join(
+            json.dumps({"value": 1, "unit": "ms", "answer": 7, "peak_kib": kib})
+            for kib in (1024, 2048, 3072)
+        )
+        run = plan.Run(size=1, repeat=3, rounds=2, answer=7)
+        samples = self.measure(run, weft=f"cat <<'.'\n{lines}\n.", tokio=f"echo '{self.LINE}'")
+        self.assertEqual(samples["weft"].values[running.PEAK_MEMORY], [3.0, 3.0])
+        self.assertEqual(samples["weft"].units[running.PEAK_MEMORY], "MiB")
+        self.assertNotIn(running.PEAK_MEMORY, samples["tokio"].values)
+
     def test_a_crash_is_a_failure_of_that_contender_only(self):
         run = plan.Run(size=1, repeat=1, rounds=1, answer=7)
         samples = self.measure(run, weft="echo broken >&2; exit 3", tokio=f"echo '{self.LINE}'")
@@ -144,6 +158,7 @@ class RunningTest(unittest.TestCase):
         samples = running.measure(case, ["weft"], 1, self.programs)
         self.assertEqual(samples["weft"].failure, "")
         self.assertEqual(samples["weft"].values[""], [5.0])
+        self.assertGreater(samples["weft"].values[running.PEAK_MEMORY][0], 0)
 
     def test_a_server_without_a_port_is_a_failure(self):
         self.programs.add("load", "true")

@@ -7,6 +7,8 @@ contender, its place the ratio to the best one on a logarithmic scale."""
 import math
 from xml.sax.saxutils import escape
 
+from .running import PEAK_MEMORY
+
 COLOURS = {
     "weft": "#0d1117",
     "libfork": "#8250df",
@@ -72,7 +74,7 @@ def render(measurements, titles, caption):
     rows = {}
     labels = list(dict.fromkeys(m.label for m in measurements))
     for m in sorted(measurements, key=lambda m: (labels.index(m.label), m.workers)):
-        if math.isfinite(m.ratio) and m.ratio >= 1:
+        if math.isfinite(m.ratio) and m.ratio >= 1 and m.metric != PEAK_MEMORY:
             rows.setdefault(f"{m.label}, {m.workers}w", []).append(m)
     place, grid = _scale(max((m.ratio for row in rows.values() for m in row), default=2))
     bottom = TOP + ROW * len(rows) + 10

@@ -8,14 +8,17 @@ serves until it is stopped; the workload's load generator then speaks for it.
 """
 
 import json
+import re
 import resource
 import select
 import subprocess
 from collections import defaultdict
 from dataclasses import dataclass, field
+from pathlib import Path
 
 TIME_LIMIT_SECONDS = 180
 START_LIMIT_SECONDS = 10
+PEAK_MEMORY = "peak memory"  # a metric that every process has beside those of its workload
 
 
 class Failure(Exception):
@@ -41,6 +44,12 @@ class Samples:
             metric = line.get("metric", "")
             self.units[metric] = line["unit"]
             self.values[metric].append(float(line["value"]))
+
+    def add_peak(self, kib):
+        """Takes over the most memory that one process had resident; 0 says that nobody knows."""
+        if kib > 0:
+            self.units[PEAK_MEMORY] = "MiB"
+            self.values[PEAK_MEMORY].append(kib / 1024)
 
 
 def raise_descriptor_limit():
@@ -84,8 +93,17 @@ def _start(command):
 
 
 def run_program(program, run, workers):
+    """Returns the lines of the program and its peak memory in KiB."""
     command = [program, "--workers", workers, "--size", run.size, "--repeat", run.repeat]
-    return parse_lines(_finish(_start(command), TIME_LIMIT_SECONDS), run.repeat)
+    lines = parse_lines(_finish(_start(command), TIME_LIMIT_SECONDS), run.repeat)
+    return lines, int(lines[-1].get("peak_kib", 0))
+
+
+def _peak_kib(pid):
+    """Of a process that runs."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    peak = re.search(r"^VmHWM:\s*(\d+)", status, re.MULTILINE)
+    return int(peak[1]) if peak else 0
 
 
 def _read_port(server):
@@ -98,15 +116,17 @@ def _read_port(server):
 
 
 def run_server(program, load, run, workers):
+    """Returns the lines of the load generator and the server's peak memory in KiB."""
     server = _start([program, "--workers", workers, "--size", run.size, "--repeat", 1])
     try:
         command = [load, "--port", _read_port(server), "--connections", run.size]
         command += ["--repeat", run.repeat, "--milliseconds", run.milliseconds]
         output = _finish(_start([*command, "--server", server.pid]), TIME_LIMIT_SECONDS)
+        peak = _peak_kib(server.pid)
     finally:
         server.kill()
         server.communicate()
-    return parse_lines(output, run.repeat)
+    return parse_lines(output, run.repeat), peak
 
 
 def measure(case, contenders, workers, programs):
@@ -123,10 +143,12 @@ def measure(case, contenders, workers, programs):
             program = programs.path(case.workload, contender)
             try:
                 if case.workload.load:
-                    lines = run_server(program, programs.load_path(case.workload), run, workers)
+                    load = programs.load_path(case.workload)
+                    lines, peak = run_server(program, load, run, workers)
                 else:
-                    lines = run_program(program, run, workers)
+                    lines, peak = run_program(program, run, workers)
                 taken.add(lines, run.repeat, run.answer)
+                taken.add_peak(peak)
             except (Failure, OSError) as error:
                 taken.failure = str(error)
     return samples

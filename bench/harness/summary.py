@@ -136,7 +136,7 @@ def judge_group(group, workers, measurements):
             medians = {
                 m.contender: m.median
                 for m in measurements
-                if m.workload == workload and m.workers == workers
+                if (m.workload, m.metric, m.workers) == (workload, budget.metric, workers)
             }
             ratios.append(_ratio(medians, "weft", budget.against))
         figure = None if None in ratios else statistics.geometric_mean(ratios)

@@ -8,7 +8,9 @@ package contract
 import (
 	"flag"
 	"fmt"
+	"os"
 	"runtime"
+	"strings"
 	"time"
 )
 
@@ -30,9 +32,20 @@ func Parse() Arguments {
 	return given
 }
 
+// peakKiB is the most memory that this process had resident so far; 0 where that is not known.
+func peakKiB() uint64 {
+	status, _ := os.ReadFile("/proc/self/status")
+	var peak uint64
+	if _, rest, found := strings.Cut(string(status), "VmHWM:"); found {
+		fmt.Sscan(rest, &peak)
+	}
+	return peak
+}
+
 // Report prints one measured value; metric is empty where a repetition measures one thing only.
 func Report(value float64, unit string, answer uint64, metric string) {
-	fmt.Printf("{\"value\": %.6f, \"unit\": %q, \"answer\": %d", value, unit, answer)
+	fmt.Printf("{\"value\": %.6f, \"unit\": %q, \"answer\": %d, \"peak_kib\": %d",
+		value, unit, answer, peakKiB())
 	if metric != "" {
 		fmt.Printf(", \"metric\": %q", metric)
 	}

@@ -4,9 +4,11 @@
 // The contract between the harness and a contender written in C++ (contract.rs and contract.go are
 // the same for Rust and Go). A contender is run as `prog --workers N --size S --repeat R` and
 // prints one line of JSON for every measured value of every repetition:
-//     {"value": 12.5, "unit": "ns/op", "answer": 832040}
-// with a fourth member "metric" where a repetition measures more than one thing. It verifies
-// nothing, takes no median and drops no warm-up: the harness does that, the same way for everyone.
+//     {"value": 12.5, "unit": "ns/op", "answer": 832040, "peak_kib": 9216}
+// with a fifth member "metric" where a repetition measures more than one thing. peak_kib is the
+// most memory that was resident so far, by Linux' VmHWM; 0 where that is not known. A contender
+// verifies nothing, takes no median and drops no warm-up: the harness does that, the same way for
+// everyone.
 #pragma once
 
 #include <chrono>
@@ -46,11 +48,24 @@ inline arguments parse(int argc, char** argv) {
     return parsed;
 }
 
+/// The most memory that this process had resident so far, in KiB.
+inline unsigned long peak_kib() {
+    unsigned long peak = 0;
+    std::FILE* status = std::fopen("/proc/self/status", "r");
+    if (status == nullptr) return 0;
+    char line[256];
+    while (std::fgets(line, sizeof line, status) != nullptr) {
+        if (std::sscanf(line, "VmHWM: %lu", &peak) == 1) break;
+    }
+    std::fclose(status);
+    return peak;
+}
+
 /// One measured value. `metric` names it where a repetition prints several.
 inline void report(double value, const char* unit, std::uint64_t answer,
                    const char* metric = nullptr) {
-    std::printf("{\"value\": %.6g, \"unit\": \"%s\", \"answer\": %llu", value, unit,
-                static_cast<unsigned long long>(answer));
+    std::printf("{\"value\": %.6g, \"unit\": \"%s\", \"answer\": %llu, \"peak_kib\": %lu", value,
+                unit, static_cast<unsigned long long>(answer), peak_kib());
     if (metric != nullptr) std::printf(", \"metric\": \"%s\"", metric);
     std::puts("}");
     std::fflush(stdout);

@@ -31,16 +31,33 @@ pub fn parse() -> Arguments {
     parsed
 }
 
+/// The most memory that this process had resident so far, in KiB; 0 where that is not known.
+fn peak_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+}
+
 /// One measured value.
 pub fn report(value: f64, unit: &str, answer: u64) {
-    println!("{{\"value\": {:.6}, \"unit\": \"{}\", \"answer\": {}}}", value, unit, answer);
+    println!(
+        "{{\"value\": {:.6}, \"unit\": \"{}\", \"answer\": {}, \"peak_kib\": {}}}",
+        value,
+        unit,
+        answer,
+        peak_kib()
+    );
 }
 
 /// One measured value of a repetition that prints several.
 pub fn report_metric(value: f64, unit: &str, answer: u64, metric: &str) {
     println!(
-        "{{\"value\": {:.6}, \"unit\": \"{}\", \"answer\": {}, \"metric\": \"{}\"}}",
-        value, unit, answer, metric
+        "{{\"value\": {:.6}, \"unit\": \"{}\", \"answer\": {}, \"peak_kib\": {}, \"metric\": \"{}\"}}",
+        value,
+        unit,
+        answer,
+        peak_kib(),
+        metric
     );
 }
 
