@@ -108,7 +108,8 @@ class Comparison:
     def _run_case(self, case, present):
         taken = []
         for workers in self.given.workers:
-            samples = running.measure(case, present, workers, self.programs)
+            able = [c for c in present if workers == 1 or not self.contenders[c].single]
+            samples = running.measure(case, able, workers, self.programs)
             for contender, sample in samples.items():
                 if sample.failure:
                     where = f"{case.label}, {self.titles[contender]}, {workers} workers"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 SCENARIO = Path(__file__).resolve().parent.parent / "scenario"
-SUFFIXES = {".c": "c", ".cpp": "c++", ".rs": "rust", ".go": "go"}
+SUFFIXES = {".c": "c", ".cpp": "c++", ".rs": "rust", ".go": "go", ".py": "python"}
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class Contender:
     title: str
     needs: str
     package: str = ""
+    single: bool = False  # runs on one worker only
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ COLOURS = {
     "asio": "#1a7f37",
     "tokio": "#bc4c00",
     "go": "#d4a72c",
+    "uvloop": "#bf3989",
+    "bare": "#8c959f",
     "epoll": "#8c959f",
 }
 LEFT, RIGHT, TOP, ROW, WIDTH = 230, 40, 64, 22, 900

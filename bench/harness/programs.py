@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright the weft authors
 
-"""Builds the contenders, each by its language's own tool, and says which of them are there.
+"""Builds the contenders, each by its language's own tool, and says which of them are there: one in
+Python is where the module of its name is.
 
 A contender that does not compile loses the program of an earlier build, so that what runs is always
 what the sources say.
 """
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -37,13 +39,18 @@ class Programs:
         source = workload.sources[contender]
         if source.suffix == ".rs":
             return self.folder / "rust" / "release" / f"{workload.name}-{contender}"
+        if source.suffix == ".py":
+            return source
         return self.folder / workload.name / contender
 
     def load_path(self, workload):
         return self.folder / workload.name / workload.load
 
     def is_built(self, workload, contender):
-        return self.path(workload, contender).is_file()
+        program = self.path(workload, contender)
+        if program.suffix == ".py":
+            return importlib.util.find_spec(contender) is not None
+        return program.is_file()
 
     def compile(self, workloads, contenders):
         """Builds what `contenders` need; a part that fails is left out. Returns the log's path."""
