@@ -2,13 +2,12 @@
 # Copyright the weft authors
 
 """Builds the contenders, each by its language's own tool, and says which of them are there: one in
-Python is where the module of its name is.
+Python is where the system's interpreter finds its modules.
 
 A contender that does not compile loses the program of an earlier build, so that what runs is always
 what the sources say.
 """
 
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -49,7 +48,8 @@ class Programs:
     def is_built(self, workload, contender):
         program = self.path(workload, contender)
         if program.suffix == ".py":
-            return importlib.util.find_spec(contender) is not None
+            with open(os.devnull, "w", encoding="utf-8") as nowhere:
+                return _run([program, "--help"], nowhere)
         return program.is_file()
 
     def compile(self, workloads, contenders):

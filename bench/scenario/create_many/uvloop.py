@@ -1,4 +1,4 @@
-#!/usr/bin/env -S python3 -P
+#!/usr/bin/python3 -P
 # SPDX-License-Identifier: Apache-2.0
 # Copyright the weft authors
 

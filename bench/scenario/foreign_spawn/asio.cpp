@@ -23,7 +23,6 @@ asio::awaitable<void> arrives(bench::tally& tally) {
 int main(int argc, char** argv) {
     const bench::arguments given = bench::parse(argc, argv);
     asio::thread_pool pool(given.workers);
-    bench::measure_foreign_spawn(given, [&](bench::tally& tally) {
-        asio::co_spawn(pool, arrives(tally), asio::detached);
-    });
+    bench::measure_foreign_spawn(
+        given, [&](bench::tally& tally) { asio::co_spawn(pool, arrives(tally), asio::detached); });
 }
