@@ -109,6 +109,8 @@ class Comparison:
         taken = []
         for workers in self.given.workers:
             able = [c for c in present if workers == 1 or not self.contenders[c].single]
+            if not able:
+                continue
             samples = running.measure(case, able, workers, self.programs)
             for contender, sample in samples.items():
                 if sample.failure:

@@ -65,6 +65,16 @@ class SummaryTest(unittest.TestCase):
         self.assertEqual([m.ratio for m in measured], [1.0, 2.0, 3.0])
         self.assertEqual(measured[0].as_json()["runs"], [30.0, 20.0, 10.0])
 
+    def test_memory_is_compared_between_equal_sizes_only(self):
+        samples = samples_of(weft=[30.0], tokio=[40.0], go=[60.0])
+        for contender, mib in (("weft", 6), ("tokio", 4), ("go", 1)):
+            samples[contender].add_peak(mib << 10)
+        case = case_of(self.RUN, {"go": plan.Run(5, 1, 1, 7)})
+        weft, tokio, go = summary.summarise(case, 1, samples)[3:]
+        self.assertEqual((weft.median, weft.ratio, tokio.ratio), (6, 1.5, 1))
+        self.assertIsNone(go.as_json()["ratio_to_best"])
+        self.assertNotIn("nan", table.format_block("peak", [weft, tokio, go], [1], TITLES))
+
     def test_a_failed_contender_has_no_figure(self):
         samples = samples_of(weft=[30.0], tokio=[40.0])
         samples["weft"].failure = "wrong answer"
@@ -227,6 +237,13 @@ class OutputTest(unittest.TestCase):
         self.assertEqual(root.tagName, "svg")
         # Three dots, and three in the legend.
         self.assertEqual(len(root.getElementsByTagName("circle")), 6)
+
+    def test_a_contender_with_one_worker_has_no_run_with_two(self):
+        output = io.StringIO()
+        with contextlib.redirect_stdout(output):
+            words = ["--quick", "--no-build", "--contenders", "uvloop", "--workers", "2", "yield"]
+            self.assertEqual(command.main(words), 0)
+        self.assertNotIn("(ns/op)", output.getvalue())
 
     def test_list_names_the_workloads(self):
         output = io.StringIO()

@@ -49,7 +49,10 @@ class Programs:
         program = self.path(workload, contender)
         if program.suffix == ".py":
             with open(os.devnull, "w", encoding="utf-8") as nowhere:
-                return _run([program, "--help"], nowhere)
+                try:
+                    return _run([program, "--help"], nowhere)
+                except OSError:  # no such interpreter
+                    return False
         return program.is_file()
 
     def compile(self, workloads, contenders):

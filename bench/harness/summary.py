@@ -7,6 +7,8 @@ import math
 import statistics
 from dataclasses import dataclass
 
+from .running import PEAK_MEMORY
+
 
 @dataclass(frozen=True)
 class Measurement:
@@ -44,7 +46,7 @@ class Measurement:
             "min": self.minimum,
             "n": len(self.runs),
             "runs": list(self.runs),
-            "ratio_to_best": self.ratio,
+            "ratio_to_best": None if math.isnan(self.ratio) else self.ratio,
         }
 
 
@@ -88,7 +90,10 @@ def summarise(case, workers, samples):
             for contender, taken in samples.items()
             if taken.values.get(metric) and not taken.failure
         }
-        best = min(medians.values(), default=0)
+        comparable = medians
+        if metric == PEAK_MEMORY:  # no figure per operation
+            comparable = {c: m for c, m in medians.items() if case.run_of(c).size == case.run.size}
+        best = min(comparable.values(), default=0)
         for contender, median in medians.items():
             values = samples[contender].values[metric]
             measurements.append(
@@ -104,7 +109,7 @@ def summarise(case, workers, samples):
                     median_absolute_deviation(values),
                     min(values),
                     tuple(values),
-                    median / best if best > 0 else math.nan,
+                    median / best if best > 0 and contender in comparable else math.nan,
                 )
             )
     return measurements

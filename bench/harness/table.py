@@ -3,6 +3,7 @@
 
 """The figures as text: a block for every case and metric, a column for every number of workers."""
 
+import math
 import textwrap
 
 
@@ -18,7 +19,8 @@ def _cell(measurement):
         return f"{'-':>10}{'':>18}"
     value = format_value(measurement.median)
     spread = f"±{format_value(measurement.mad)}"
-    return f"{value:>10} {spread:<8}{measurement.ratio:>6.2f}x  "
+    ratio = "" if math.isnan(measurement.ratio) else f"{measurement.ratio:.2f}x"
+    return f"{value:>10} {spread:<8}{ratio:>7}  "
 
 
 def format_block(label, measurements, workers, titles):

@@ -100,9 +100,13 @@ bool worker::has_surplus() const noexcept {
 }
 
 bool worker::is_offering() const noexcept {
-    const bool outranks = running_at() != priority::latency && ready_count(priority::latency) != 0;
-    return outranks || ready_before_background() > 1 || !forks_.is_empty() ||
-           ready_count(priority::background) != 0;
+    const priority runs = running_at();
+    const std::size_t ready = ready_before_background();
+    const std::size_t above = runs == priority::background ? ready
+                              : runs == priority::normal   ? ready_count(priority::latency)
+                                                           : 0;
+    const bool outranks = above != 0 && !current.is_empty();
+    return outranks || ready > 1 || !forks_.is_empty() || ready_count(priority::background) != 0;
 }
 
 std::size_t worker::ready_before_background() const noexcept {

@@ -10,6 +10,9 @@
 //   all of it, if all are stuck  a rescue worker begins: an ordinary worker on a thread that is
 //                                asleep, or not even started, at other times; several in the end
 //
+// A worker that has more than it is about to run has called an idle one, in a way that may miss one
+// (idle_set.hpp, P4): at each look the watchdog calls for it again.
+//
 // Rescue workers go back to their bench once a regular worker has been free for a while. A task
 // that keeps its worker for longer than runtime_options::slow_run is named.
 //

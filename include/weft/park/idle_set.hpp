@@ -42,7 +42,8 @@
 //               and misses the item, which is still in the offerer's store buffer. A fence there
 //               would be paid by every task; one that membarrier(2) makes the offerers execute, by
 //               every core whenever a worker parks. So it is asked again: by the worker at its
-//               looks around, and by the watchdog every two milliseconds.
+//               looks around, and by the watchdog every two milliseconds. (A runtime that was
+//               abandoned has none; the worker's own looks are left.)
 //            The items' own edges (deque P1, the injection queue) and the parker's P1 carry the
 //            data; nothing else here publishes any, so all reads of searching_ and idle_ are
 //            relaxed.
