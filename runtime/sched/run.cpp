@@ -162,8 +162,8 @@ bool worker::is_background_due() const noexcept {
 }
 
 runnable* worker::take_slot() noexcept {
-    if (next_slot_.load(std::memory_order_relaxed) == nullptr) return nullptr;  // S4: hint
-    return next_slot_.exchange(nullptr, std::memory_order_acquire);             // S4
+    if (is_slot_empty()) return nullptr;
+    return next_slot_.exchange(nullptr, std::memory_order_acquire);  // S4
 }
 
 void worker::resume(runnable& next) noexcept {
@@ -181,6 +181,8 @@ void worker::resume(runnable& next) noexcept {
     }
     transfer_depth = 0;
     WEFT_DCHECK(current.is_empty(), "a runnable went on without leaving its worker");
+    WEFT_DCHECK(direct_await.load(std::memory_order_relaxed) == nullptr,  // its own
+                "a direct await was left behind");
 }
 
 void worker::run(runnable* next) noexcept {
@@ -202,30 +204,53 @@ inline void worker::begin_run(runnable& next) noexcept {
     counts.resumptions.add(1);
 }
 
-/// Whether nothing else is to be run, or looked at, before `ready`, which is queued nowhere yet.
-inline bool worker::has_nothing_before(const runnable& ready) const noexcept {
-    const bool is_plain = !has_ranks_ && ready.owner->priority() == priority::normal;
+/// Whether the loop would do no more than to look for what is ready, and none of that is ranked.
+inline bool worker::may_turn_to(const runnable& next) const noexcept {
+    const bool is_plain = !has_ranks_ && next.owner->priority() == priority::normal;
     const bool looks_around = owes_ready_ || (tick_ + 1) % look_interval == 0 ||
                               fork_budget_.load(std::memory_order_relaxed) == 0;  // its own
-    return is_plain && !looks_around && ready_before_background() == 0 && my_forks_.is_empty();
+    return is_plain && !looks_around && my_forks_.is_empty();
 }
 
-/// The turn that the loop would come to, without the way there and back.
-std::coroutine_handle<> worker::submit_and_leave(runnable& ready) noexcept {
-    if (!has_nothing_before(ready)) {
-        submit_woken(ready);
-        return std::noop_coroutine();
-    }
+/// A turn of the loop, without the way there and back.
+inline std::coroutine_handle<> worker::turn_to(runnable& next) noexcept {
     core_.refuse_copy();
     ++tick_;
     renew_budget(forks_per_turn);
-    slot_streak_ = 0;
     found_in_ = trace::run_source::inline_call;
+    begin_run(next);
+    current.set(next);
+    const bool first_step = next.runs++ == 0;
+    if (first_step && next.lifecycle.has_requests()) [[unlikely]]
+        return next.ops->abandon(next);
+    return transfer(next, next.resume_point);
+}
+
+/// As the run-next slot would have it.
+std::coroutine_handle<> worker::submit_and_leave(runnable& ready) noexcept {
+    const bool is_only = ready_count(priority::normal) == 0;
+    const bool is_next = is_slot_empty() && (is_only || (!alone_ && slot_streak_ < slot_limit));
+    if (!is_next || !may_turn_to(ready)) {
+        submit_woken(ready);
+        return std::noop_coroutine();
+    }
+    slot_streak_ = is_only ? 0 : slot_streak_ + 1;
     trace::task_wake(trace, ready.owner->id(), ready.runs, trace::wake_via::handed_over, index_);
-    begin_run(ready);
-    current.set(ready);
-    ++ready.runs;
-    return transfer(ready, ready.resume_point);
+    return turn_to(ready);
+}
+
+/// The oldest that is ready here. The only one, where strict order is kept: what waits for it is
+/// ready again before anything else is.
+std::coroutine_handle<> worker::run_if_next(task_state& wanted) noexcept {
+    auto& ready = my_ready_[to_index(priority::normal)];
+    if (!may_turn_to(wanted) || !is_slot_empty()) return nullptr;
+    if (alone_ && ready_count(priority::normal) != 1) return nullptr;
+    if (!(alone_ ? ready.take_front_alone_if(&wanted) : ready.take_front_if(&wanted))) {
+        return nullptr;
+    }
+    slot_streak_ = 0;
+    trace::task_suspend(trace, trace::suspend_reason::join);
+    return turn_to(wanted);
 }
 
 void worker::run_ranked(runnable& next, priority level) noexcept {

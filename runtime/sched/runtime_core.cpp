@@ -246,9 +246,10 @@ void runtime_core::delist(task_state& task, worker_port& here) noexcept {
     registry_.remove(task, static_cast<worker&>(here).index());
 }
 
-bool runtime_core::delist_if_unshared(task_state& task, worker_port& here) noexcept {
+bool runtime_core::delist_if_unshared(task_state& task, worker_port& here,
+                                      std::uint32_t holders) noexcept {
     WEFT_DCHECK(&here == own_worker(this_worker()), "a task ended on a worker that is not its own");
-    return registry_.remove_if_unshared(task, static_cast<worker&>(here).index());
+    return registry_.remove_if_unshared(task, static_cast<worker&>(here).index(), holders);
 }
 
 runtime_statistics runtime_core::statistics() {

@@ -56,7 +56,8 @@ public:
     void inject(runnable& ready) noexcept override;
     void enlist(task_state& task, worker_port* here) override;
     void delist(task_state& task, worker_port& here) noexcept override;
-    [[nodiscard]] bool delist_if_unshared(task_state& task, worker_port& here) noexcept override;
+    [[nodiscard]] bool delist_if_unshared(task_state& task, worker_port& here,
+                                          std::uint32_t holders) noexcept override;
     std::shared_ptr<failure_sink> failures() noexcept override { return failures_; }
     std::vector<task_state*> live_tasks() override { return registry_.snapshot(); }
     worker_port& any_worker() noexcept override { return *workers_[0]; }

@@ -24,6 +24,11 @@ std::string place_of(const any_task& task) {
     return task.name() + " (" + where.function_name() + ")";
 }
 
+any_task handle_of(task_state& task) noexcept {
+    task.retain();
+    return task_access::adopt(&task);
+}
+
 std::string sentence(const slow_run& what, const std::string& place) {
     const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(what.held).count();
     std::string text = place + (what.blocked ? " has blocked worker " : " has kept worker ") +
@@ -67,9 +72,13 @@ void watchdog::name_if_slow(worker& stuck, sight& last, time_point now) noexcept
 /// False if the worker has come further.
 bool watchdog::describe(worker& stuck, const sight& last, slow_run& what) {
     any_task task;
+    any_task direct;  // awaits it directly, and is in no list
     stuck.current.visit([&](const runnable& running) {
-        running.owner->retain();
-        task = task_access::adopt(running.owner);
+        task = handle_of(*running.owner);
+        // U1: it stays as long as the slot is held.
+        const task_join* await = stuck.direct_await.load(std::memory_order_acquire);  // U2
+        if (await != nullptr && await->is_for(running))
+            direct = handle_of(*await->awaiting().owner);
     });
     // Counted before it is in the slot: the same progress means the same run.
     if (!task || stuck.progress() != last.progress) return false;
@@ -78,9 +87,10 @@ bool watchdog::describe(worker& stuck, const sight& last, slow_run& what) {
     what.location = task.location();
     const std::string place = place_of(task);
     while (what.awaited_by.size() < longest_chain) {
-        task_state* next = task_access::state(task)->oldest_awaiter();
-        if (next == nullptr) break;
-        task = task_access::adopt(next);
+        any_task next = std::exchange(direct, {});
+        if (!next) next = task_access::adopt(task_access::state(task)->oldest_awaiter());
+        if (!next) break;
+        task = std::move(next);
         what.awaited_by.push_back(place_of(task));
     }
     what.message = sentence(what, place);

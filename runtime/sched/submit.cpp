@@ -17,8 +17,8 @@ namespace weft::detail {
 
 /// Returns what was there. Others only empty the slot, so an empty one needs no exchange.
 inline runnable* worker::fill_slot(runnable& next) noexcept {
-    if (next_slot_.load(std::memory_order_relaxed) == nullptr) {  // S4: nothing is taken over
-        next_slot_.store(&next, std::memory_order_release);       // S4
+    if (is_slot_empty()) {                                   // nothing is taken over
+        next_slot_.store(&next, std::memory_order_release);  // S4
         return nullptr;
     }
     return next_slot_.exchange(&next, std::memory_order_acq_rel);  // S4
@@ -110,8 +110,8 @@ bool worker::is_offering() const noexcept {
 }
 
 std::size_t worker::ready_before_background() const noexcept {
-    const bool slot = next_slot_.load(std::memory_order_relaxed) != nullptr;  // S4: hint
-    return ready_count(priority::latency) + ready_count(priority::normal) + (slot ? 1 : 0);
+    return ready_count(priority::latency) + ready_count(priority::normal) +
+           (is_slot_empty() ? 0 : 1);
 }
 
 bool worker::outranks_background() const noexcept {

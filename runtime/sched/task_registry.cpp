@@ -46,11 +46,12 @@ void task_registry::remove(task_state& task, std::size_t caller) noexcept {
     home.unlink(task);
 }
 
-bool task_registry::remove_if_unshared(task_state& task, std::size_t caller) noexcept {
+bool task_registry::remove_if_unshared(task_state& task, std::size_t caller,
+                                       std::uint32_t holders) noexcept {
     if (task.registry_shard != caller) return false;
     shard& home = shards_[caller];
     owner_guard guard{home.mutex};
-    if (!task.is_unshared()) return false;
+    if (!task.is_unshared(holders)) return false;
     home.unlink(task);
     return true;
 }

@@ -31,9 +31,10 @@ public:
     /// `caller`: the worker whose thread this is, or nobody(). False once closed.
     [[nodiscard]] bool add(task_state& task, std::size_t caller) noexcept;
     void remove(task_state& task, std::size_t caller) noexcept;
-    /// Worker `caller`, whose list holds the task: removes it if it is unshared. Looks under the
-    /// lock under which snapshot() makes references.
-    [[nodiscard]] bool remove_if_unshared(task_state& task, std::size_t caller) noexcept;
+    /// Worker `caller`, whose list holds the task: removes it if nobody else than these holders
+    /// knows it. Looks under the lock under which snapshot() makes references.
+    [[nodiscard]] bool remove_if_unshared(task_state& task, std::size_t caller,
+                                          std::uint32_t holders) noexcept;
     /// Each with a reference for the caller.
     [[nodiscard]] std::vector<task_state*> snapshot();
     [[nodiscard]] std::size_t size() noexcept;

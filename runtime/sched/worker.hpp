@@ -78,6 +78,7 @@ public:
     void submit_woken(runnable& ready) noexcept override;
     std::coroutine_handle<> submit_and_leave(runnable& ready) noexcept override;
     void submit_back(runnable& ready) noexcept override;
+    std::coroutine_handle<> run_if_next(task_state& wanted) noexcept override;
     void arm(timer_waiter& entry, time_point deadline) noexcept override;
     reactor_shard& reactor() noexcept override { return reactor_; }
 
@@ -155,6 +156,9 @@ private:
     [[nodiscard]] runnable* next_ranked() noexcept;
     [[nodiscard]] runnable* next_normal() noexcept;
     [[nodiscard]] runnable* take_slot() noexcept;
+    [[nodiscard]] bool is_slot_empty() const noexcept {
+        return next_slot_.load(std::memory_order_relaxed) == nullptr;  // S4: hint
+    }
     [[nodiscard]] runnable* take(priority level) noexcept {
         auto& from = my_ready_[to_index(level)];
         return alone_ ? from.take_front_alone() : from.take_front();
@@ -164,7 +168,8 @@ private:
     [[nodiscard]] runnable* next_background() noexcept;
     [[nodiscard]] bool is_background_due() const noexcept;
     void run(runnable* next) noexcept;
-    [[nodiscard]] bool has_nothing_before(const runnable& ready) const noexcept;
+    [[nodiscard]] bool may_turn_to(const runnable& next) const noexcept;
+    [[nodiscard]] std::coroutine_handle<> turn_to(runnable& next) noexcept;
     void begin_run(runnable& next) noexcept;
     void run_ranked(runnable& next, priority level) noexcept;
     void run_background(runnable& next) noexcept;

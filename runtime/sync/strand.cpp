@@ -8,6 +8,7 @@
 
 #include "ports/live_runtimes.hpp"
 #include "task/failure_sink.hpp"
+#include "task/requeue.hpp"
 #include "weft/error.hpp"
 #include "weft/trace/events.hpp"
 
@@ -98,9 +99,7 @@ public:
     void await_suspend(std::coroutine_handle<Promise> caller) const noexcept {
         runnable& self = caller.promise().current();
         self.resume_point = caller;
-        trace::task_suspend(self.worker->trace, trace::suspend_reason::yield);
-        self.worker->current.clear();
-        self.worker->submit_back(self);  // may run on another worker from here on
+        requeue(self);
     }
     void await_resume() const noexcept {}
 };

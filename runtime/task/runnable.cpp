@@ -106,7 +106,10 @@ outcome walk(runnable& root, const reason_ref& why) noexcept {
 }
 
 life::ticket request(runnable& self, const reason_ref& why, trace::cancel_cause cause) noexcept {
-    if (worker_port* here = this_worker()) trace::task_cancel(here->trace, self.owner->id(), cause);
+    if (worker_port* here = this_worker()) {
+        publish_direct_await(*here);  // it may lead to, or from, whom this asks
+        trace::task_cancel(here->trace, self.owner->id(), cause);
+    }
     life::ticket answer = ask(self, why);
     if (answer.duty == duty::handle_operation) {
         if (self.operation->is_forwarding()) {
@@ -132,6 +135,7 @@ outcome offer_to_operation(runnable& self) noexcept {
 }  // namespace
 
 bool commit_fork(runnable& self) noexcept {
+    publish_direct_await(*self.worker);
     bool heed_cancel = true;
     for (;;) {
         switch (self.lifecycle.try_suspend(heed_cancel)) {

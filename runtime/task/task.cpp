@@ -78,56 +78,6 @@ std::unique_ptr<callback_starter> prepare_callbacks(const any_task& of, runtime_
 
 }  // namespace
 
-runnable* task_join::next_to_cancel(const reason_ref& /*why*/) noexcept {
-    asked_ = !asked_;
-    return asked_ ? target_ : nullptr;
-}
-
-life::cancel_outcome task_join::unlink() noexcept {
-    if (!target_->remove_completion(*this)) return life::cancel_outcome::lost;
-    unlinked_ = true;
-    return life::cancel_outcome::unlinked;
-}
-
-trace::suspend_reason task_join::wait_reason() const noexcept {
-    return trace::suspend_reason::join;
-}
-
-bool task_join::begin(runnable& self, std::coroutine_handle<> caller) noexcept {
-    if (self.owner == target_) {
-        awaits_itself_ = true;
-        return false;
-    }
-    self_ = &self;
-    self.resume_point = caller;
-    self.operation = this;
-    if (!target_->add_completion(*this)) return false;
-    return commit_suspend(self);
-}
-
-void task_join::end() {
-    if (awaits_itself_) {
-        throw usage_error(target_->name() + " cannot await itself: it would wait for ever");
-    }
-    if (self_ != nullptr && must_deliver_cancel(*self_, *this)) throw_cancelled(*self_);
-    if (target_->outcome() != task_state::outcome_kind::value) target_->throw_unless_value();
-}
-
-constinit const completion_kind task_join::kind_{
-    .notify = [](completion_node& node) noexcept { wake(*static_cast<task_join&>(node).self_); },
-    // It waits until its node is told or removed: the runtime holds it until then.
-    .waiter =
-        [](completion_node& node) noexcept {
-            task_state* awaiting = static_cast<task_join&>(node).self_->owner;
-            awaiting->retain();
-            return awaiting;
-        },
-    .rouse = [](completion_node& node) noexcept -> runnable* {
-        runnable& self = *static_cast<task_join&>(node).self_;
-        return self.lifecycle.wake() == life::wake_duty::enqueue ? &self : nullptr;
-    },
-};
-
 }  // namespace detail
 
 bool any_task::cancelled() const {
@@ -151,6 +101,24 @@ bool any_task::cancel(std::string_view reason, std::source_location where) const
         return false;
     }
     return detail::request_cancel(task, detail::make_reason(reason, where));
+}
+
+namespace {
+
+void look_for_requests() noexcept {
+    if (detail::worker_port* here = detail::this_worker()) detail::meet_requests(*here);
+}
+
+}  // namespace
+
+std::uint32_t any_task::cancelling() const {
+    look_for_requests();
+    return state().lifecycle.cancelling();
+}
+
+std::uint32_t any_task::uncancel() const {
+    look_for_requests();
+    return state().lifecycle.uncancel();
 }
 
 callback_token any_task::add_done_callback(std::move_only_function<void(any_task)> f) const {

@@ -7,6 +7,7 @@
 
 #include "task/task_extras.hpp"
 #include "weft/error.hpp"
+#include "weft/task/task.hpp"
 #include "weft/trace/events.hpp"
 
 namespace weft::detail {
@@ -33,6 +34,15 @@ completion_node* reversed(completion_node* node) noexcept {
         node = next;
     }
     return result;
+}
+
+/// In the order of registration; `newest` was registered last.
+void tell(completion_node* newest) noexcept {
+    for (completion_node* node = reversed(newest); node != nullptr;) {
+        completion_node* const next = node->next;  // the node may be gone once it is told
+        node->kind->notify(*node);
+        node = next;
+    }
 }
 
 /// `woken` waited for the task that ends on `here`.
@@ -119,6 +129,7 @@ completion_node* task_state::close_awaiters() noexcept {
 }
 
 bool task_state::complete_value() noexcept {
+    meet_requests(*worker);
     outcome_ = outcome_kind::value;
     if (lifecycle.finish(true)) {
         trace::task_finish(worker->trace, trace::finish_result::value, runs, 0);
@@ -129,6 +140,7 @@ bool task_state::complete_value() noexcept {
 }
 
 void task_state::complete_error(std::exception_ptr error) noexcept {
+    meet_requests(*worker);
     bool by_cancellation = is_cancellation(error);
     error_ = std::move(error);
     outcome_ = by_cancellation ? outcome_kind::cancelled : outcome_kind::error;
@@ -158,13 +170,23 @@ void task_state::discard() noexcept {
     drop();
 }
 
-bool task_state::finish_unshared() noexcept {
-    worker->current.clear();  // as in leave(); the watchdog must not take a reference any more
-    if (lifecycle.has_requests() || !runtime_->delist_if_unshared(*this, *worker)) return false;
+std::coroutine_handle<> task_state::finish_unshared() noexcept {
+    worker_port& here = *worker;
+    task_join* const direct = here.direct_await.load(std::memory_order_relaxed);  // its own
+    if (direct != nullptr && (!direct->holds() || direct->was_asked())) return nullptr;
+    here.current.clear();  // as in leave(); the watchdog must not take a reference any more
+    if (lifecycle.has_requests() || !runtime_->delist_if_unshared(*this, here, holders_at_end())) {
+        return nullptr;
+    }
     outcome_ = outcome_kind::value;
-    trace::task_finish(worker->trace, trace::finish_result::value, runs, 0);
-    dispose_(*this);
-    return true;
+    trace::task_finish(here.trace, trace::finish_result::value, runs, 0);
+    if (direct == nullptr) {
+        dispose_(*this);
+        return std::noop_coroutine();
+    }
+    references_.store(1, std::memory_order_relaxed);              // T1: see A3
+    here.direct_await.store(nullptr, std::memory_order_relaxed);  // U1: the slot is empty
+    return here.submit_and_leave(direct->awaiting());
 }
 
 std::coroutine_handle<> task_state::leave() noexcept {
@@ -173,18 +195,37 @@ std::coroutine_handle<> task_state::leave() noexcept {
     // this worker does.
     runtime_->delist(*this, here);
     completion_node* node = close_awaiters();
+    if (task_join* direct = here.direct_await.load(std::memory_order_relaxed)) {  // its own
+        return leave_to(*direct, node);
+    }
     const bool is_only = node != nullptr && node->next == nullptr && node->kind->rouse != nullptr;
     if (is_only && try_leave_to_the_other_holder()) {
         runnable* const woken = node->kind->rouse(*node);
         return woken != nullptr ? run_next(here, *woken) : std::noop_coroutine();
     }
-    for (node = reversed(node); node != nullptr;) {
-        completion_node* const next = node->next;  // the node may be gone once it is told
-        node->kind->notify(*node);
-        node = next;
-    }
+    tell(node);
     // Nobody, a failure handler either, takes a handle to what goes now.
     if (!here.current.is_empty()) here.current.clear();
+    drop();
+    return std::noop_coroutine();
+}
+
+/// The direct await comes before those who joined later.
+std::coroutine_handle<> task_state::leave_to(task_join& direct, completion_node* others) noexcept {
+    worker_port& here = *worker;
+    runnable& awaiting = direct.awaiting();
+    if (!here.current.is_empty()) here.current.clear();
+    here.direct_await.store(nullptr, std::memory_order_relaxed);  // U1: the slot is empty
+    if (others == nullptr) {
+        if (direct.holds())
+            drop();
+        else
+            direct.adopt_reference();
+        return here.submit_and_leave(awaiting);
+    }
+    direct.hold();
+    here.submit_woken(awaiting);
+    tell(others);
     drop();
     return std::noop_coroutine();
 }

@@ -6,8 +6,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "task/requeue.hpp"
 #include "weft/task/task_state.hpp"
-#include "weft/trace/events.hpp"
 
 namespace weft::detail {
 
@@ -31,9 +31,7 @@ bool sleep_operation::begin(runnable& self, std::coroutine_handle<> caller) noex
     unlinked_ = false;
     self.resume_point = caller;
     if (until_ == time_point::min() || until_ <= real_environment::now()) {
-        trace::task_suspend(self.worker->trace, trace::suspend_reason::yield);
-        self.worker->current.clear();
-        self.worker->submit_back(self);
+        requeue(self);
         return true;
     }
     self.operation = this;
@@ -66,9 +64,7 @@ std::uint64_t sleep_operation::on_fire(timer_waiter& waiter) noexcept {
 void yield_operation::begin(runnable& self, std::coroutine_handle<> caller) noexcept {
     self_ = &self;
     self.resume_point = caller;
-    trace::task_suspend(self.worker->trace, trace::suspend_reason::yield);
-    self.worker->current.clear();
-    self.worker->submit_back(self);  // may run on another worker from here on
+    requeue(self);
 }
 
 void yield_operation::end() {

@@ -42,6 +42,9 @@ struct bench {
     }
     void pop() { take(own.pop()); }
     void take_front() { take(own.take_front()); }
+    void take_front_if(std::size_t i) {
+        if (own.take_front_if(&items[i])) take(&items[i]);
+    }
     void steal() { take(tested.thief().steal().item); }
     void steal_fifo() { take(tested.thief().steal_fifo().item); }
     void expect_all_taken() {
@@ -69,6 +72,29 @@ const registered_case last_item({
                 b.pop();
             });
             s.thread("thief", [&] { b.steal(); });
+            s.finally([&] { b.expect_all_taken(); });
+        },
+});
+
+const registered_case wanted_item({
+    .structure = "deque",
+    .name = "an owner wants the oldest of two items, and then the other, while a thief steals both",
+    .kills = {mutation::deque_front_if_without_cas},
+    .limits = {.preemptions = 4, .stale_loads = 4},
+    .body =
+        [](scenario& s) {
+            bench b(s, 2, 2);
+            b.push(0);
+            b.push(1);
+            s.thread("owner", [&] {
+                b.take_front_if(1);  // not before it is the oldest
+                b.take_front_if(0);
+                b.take_front_if(1);
+            });
+            s.thread("thief", [&] {
+                b.steal_fifo();
+                b.steal_fifo();
+            });
             s.finally([&] { b.expect_all_taken(); });
         },
 });

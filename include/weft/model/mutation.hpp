@@ -20,6 +20,7 @@ enum class mutation : std::uint8_t {
     deque_pop_last_without_cas,  ///< pop() takes the last item without racing for it (I2)
     deque_grow_publishes_early,  ///< grow() publishes the ring before it is filled (P4)
     deque_push_off_by_one,       ///< push() overwrites the oldest item of a full ring (I3)
+    deque_front_if_without_cas,  ///< take_front_if() takes without racing for it (I2)
     deque_batch_unclaimed,       ///< steal_half() moves the top by one less than it takes (I2)
     deque_steal_rereads_top,     ///< steal() uses a top that it read after the fence (P3)
     // include/weft/park/parker.hpp

@@ -25,6 +25,7 @@ class promise_base;
 struct runnable;
 class reactor_shard;
 class runtime_port;
+class task_join;
 class task_state;
 class failure_sink;
 
@@ -57,6 +58,9 @@ public:
     virtual std::coroutine_handle<> submit_and_leave(runnable& ready) noexcept = 0;
     /// Queues behind everything that this worker has ready: new tasks, and `yield`.
     virtual void submit_back(runnable& ready) noexcept = 0;
+    /// What runs here is about to wait for `wanted`, a task: starts to run that, and returns what
+    /// to resume, if it would be next anyway. Null: nothing has changed.
+    [[nodiscard]] virtual std::coroutine_handle<> run_if_next(task_state& wanted) noexcept = 0;
     /// Offers a fork-join child to thieves; this worker takes it back last in, first out. False:
     /// there is no room.
     [[nodiscard]] bool try_fork(promise_base& child) noexcept { return my_forks_.try_push(&child); }
@@ -102,6 +106,8 @@ public:
     std::coroutine_handle<> deferred_transfer;
     std::uint32_t transfer_depth = 0;
     running_slot<real_environment, runnable> current;
+    /// The await whose task `current` is, if it is a direct one: see task_join.
+    real_environment::atomic<task_join*> direct_await{nullptr};
     trace::emitter trace;
 
 protected:
@@ -135,8 +141,10 @@ public:
     virtual void enlist(task_state& task, worker_port* here) = 0;
     /// The task is done on `here`: forgets it. The task may be freed right after.
     virtual void delist(task_state& task, worker_port& here) noexcept = 0;
-    /// The same if only the runtime holds the task, so that nobody can reach it any more.
-    [[nodiscard]] virtual bool delist_if_unshared(task_state& task, worker_port& here) noexcept = 0;
+    /// The same if the task has no other holders than these, so that nobody else can reach it any
+    /// more.
+    [[nodiscard]] virtual bool delist_if_unshared(task_state& task, worker_port& here,
+                                                  std::uint32_t holders) noexcept = 0;
     /// Whom to tell about exceptions that nobody receives.
     [[nodiscard]] virtual std::shared_ptr<failure_sink> failures() noexcept = 0;
     /// A worker to name as the home of a runnable that no worker creates.

@@ -109,6 +109,23 @@ struct runnable {
 /// The same for a parent whose children ran in its place until now: no trace event.
 [[nodiscard]] bool commit_fork(runnable& self) noexcept;
 
+/// What `here` runs is about to suspend: if it is the task of a direct await (task_join), that
+/// becomes an await like all others.
+void publish(task_join& direct_await) noexcept;
+inline void publish_direct_await(worker_port& here) noexcept {
+    task_join* const direct = here.direct_await.load(std::memory_order_relaxed);  // its own
+    if (direct != nullptr) [[unlikely]]
+        publish(*direct);
+}
+
+/// What was asked of a direct await is for its task, which `here` runs: before that ends, or looks.
+void pass_requests_on(task_join& direct_await) noexcept;
+inline void meet_requests(worker_port& here) noexcept {
+    task_join* const direct = here.direct_await.load(std::memory_order_relaxed);  // its own
+    if (direct != nullptr) [[unlikely]]
+        pass_requests_on(*direct);
+}
+
 /// Completes the suspension of `self`: called exactly once by whoever completed its operation, on
 /// any thread. Queues the runnable; never runs it.
 void wake(runnable& self) noexcept;

@@ -63,9 +63,9 @@ public:
     bool cancel(std::string_view reason = {},
                 std::source_location where = std::source_location::current()) const;
     /// Requests so far, less those taken back by `uncancel`.
-    [[nodiscard]] std::uint32_t cancelling() const { return state().lifecycle.cancelling(); }
+    [[nodiscard]] std::uint32_t cancelling() const;
     /// Takes one request back; at zero also one that was not delivered yet. Returns the rest.
-    std::uint32_t uncancel() const { return state().lifecycle.uncancel(); }
+    std::uint32_t uncancel() const;
     /// Runs `f(task)` on a worker once the task is done; soon if it already is. Never inline.
     /// Callbacks of one task run one after the other in the order of registration; one that throws
     /// is reported to the runtime's handler. Throws std::bad_alloc.
@@ -135,13 +135,37 @@ struct task_access {
     }
 };
 
-/// The part of awaiting a task that does not depend on its result. Holds a reference.
+/// The part of awaiting a task that does not depend on its result. Holds a reference, except before
+/// it suspends while the awaiting coroutine keeps a handle.
+///
+/// A task that would run next on this worker anyway is awaited *directly*: it runs at once, and the
+/// awaiting runnable stays active, in no queue and in nobody's list, until either the task ends,
+/// then it goes on, or anything but the task is to run, then the await is published: it waits like
+/// any other (docs/decisions/0014-direct-awaits.md). Owner-confined until then, but for the
+/// watchdog.
 class task_join : public forwarding_operation, public completion_node {
 public:
-    explicit task_join(task_state* adopted) noexcept : completion_node(kind_), target_(adopted) {}
+    enum class holding : bool { no, yes };
+    task_join(task_state* target, holding reference) noexcept
+        : completion_node(kind_), target_(target), holds_(reference == holding::yes) {}
     task_join(const task_join&) = delete;
     task_join& operator=(const task_join&) = delete;
-    ~task_join() { target_->drop(); }
+    ~task_join() {
+        if (holds_) target_->drop();
+    }
+
+    // The worker that runs a direct await's task.
+    void publish() noexcept;
+    /// Who goes on afterwards.
+    [[nodiscard]] runnable& awaiting() const noexcept { return *self_; }
+    [[nodiscard]] bool is_for(const runnable& task) const noexcept { return target_ == &task; }
+    [[nodiscard]] bool was_asked() const noexcept { return self_->lifecycle.has_requests(); }
+    [[nodiscard]] bool holds() const noexcept { return holds_; }
+    void hold() noexcept {
+        if (!std::exchange(holds_, true)) target_->retain();
+    }
+    /// The runtime's reference is this await's from now on.
+    void adopt_reference() noexcept { holds_ = true; }
 
     runnable* next_to_cancel(const reason_ref& why) noexcept override;
     /// Gives up waiting: only when the target waits for this very runnable.
@@ -149,15 +173,19 @@ public:
     [[nodiscard]] trace::suspend_reason wait_reason() const noexcept override;
 
 protected:
-    [[nodiscard]] bool begin(runnable& self, std::coroutine_handle<> caller) noexcept;
+    [[nodiscard]] std::coroutine_handle<> begin(runnable& self,
+                                                std::coroutine_handle<> caller) noexcept;
     /// At the resumption: throws what the await must throw.
     void end();
     [[nodiscard]] task_state& target() const noexcept { return *target_; }
 
 private:
+    [[nodiscard]] std::coroutine_handle<> begin_directly() noexcept;
+
     static const completion_kind kind_;
     task_state* target_;
     runnable* self_ = nullptr;
+    bool holds_;
     bool asked_ = false;
     bool awaits_itself_ = false;
 };
@@ -165,10 +193,12 @@ private:
 template <class T, bool Move>
 class task_awaiter : private task_join {
 public:
-    explicit task_awaiter(task_state* adopted) noexcept : task_join(adopted) {}
+    /// `Move`: adopts the reference.
+    explicit task_awaiter(task_state* target) noexcept
+        : task_join(target, Move ? holding::yes : holding::no) {}
     bool await_ready() const noexcept { return target().is_done(); }
     template <weft_promise Promise>
-    bool await_suspend(std::coroutine_handle<Promise> caller) noexcept {
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> caller) noexcept {
         return begin(caller.promise().current(), caller);
     }
     std::conditional_t<Move, T, std::add_lvalue_reference_t<T>> await_resume() {
@@ -198,7 +228,7 @@ std::add_lvalue_reference_t<T> task<T>::result() const {
 
 template <class T>
 detail::task_awaiter<T, false> task<T>::operator co_await() const& {
-    state().retain();
+    static_cast<void>(state());
     return detail::task_awaiter<T, false>{state_};
 }
 

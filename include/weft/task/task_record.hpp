@@ -82,7 +82,9 @@ std::coroutine_handle<> task_record<T>::finish(runnable& self,
     auto typed = std::coroutine_handle<coro_promise<T>>::from_address(frame.address());
     std::exception_ptr error = record.keep(typed.promise().result);
     typed.destroy();  // the body's arguments go before anybody learns that the task is done
-    if (!error && record.is_unshared() && record.finish_unshared()) return std::noop_coroutine();
+    if (!error && record.may_be_unshared()) {
+        if (std::coroutine_handle<> next = record.finish_unshared()) return next;
+    }
     if (error) {
         record.complete_error(std::move(error));
     } else if (!record.complete_value()) {

@@ -18,6 +18,8 @@
 //               else counts meanwhile: who lists tasks or watches workers finds it no more, and a
 //               canceller that comes by way of the awaiter takes no reference, but keeps it
 //               waiting.
+//            A4 a task that only the runtime and the direct await that runs it hold (task.hpp) ends
+//               without being marked as done: the await looks at the outcome, nobody else can.
 // Edges      T1 last drop: every use of the block is before its deletion
 //            T2 add publishes the node → close acquires the list
 //            T3 close publishes the outcome to an adder who finds the list closed
@@ -100,11 +102,15 @@ public:
     }
 
     [[nodiscard]] runtime_port& runtime() const noexcept { return *runtime_; }
-    /// Its worker, at the end of the body: whether only the runtime holds it. Under the lock of its
-    /// list, where all_tasks() makes handles, that stays so.
-    [[nodiscard]] bool is_unshared() const noexcept {
-        return references_.load(std::memory_order_acquire) == 1 &&  // T1: the others' last uses
-               awaiters_.load(std::memory_order_acquire) == 0;      // T2
+    /// Its worker, at the end of the body: whether nobody knows it but these holders. Under the
+    /// lock of its list, where all_tasks() makes handles, that stays so.
+    [[nodiscard]] bool is_unshared(std::uint32_t holders) const noexcept {
+        return references_.load(std::memory_order_acquire) == holders &&  // T1: others' last uses
+               !has_awaiters();
+    }
+    /// Any thread; a hint, but see is_unshared. True once it is done.
+    [[nodiscard]] bool has_awaiters() const noexcept {
+        return awaiters_.load(std::memory_order_acquire) != 0;  // T2
     }
     /// For a new task that is to have no handle, before it is registered.
     void leave_to_runtime() noexcept {
@@ -148,10 +154,13 @@ protected:
     /// turns it into a cancellation: the caller drops the value and calls complete_error.
     [[nodiscard]] bool complete_value() noexcept;
     void complete_error(std::exception_ptr error) noexcept;
-    /// At the end of a body that gave a value: if only the runtime holds the task, nobody can look
-    /// at it, ask it to stop or wait for it, nor come to. So it ends without a read-modify-write.
-    /// True: it is gone.
-    [[nodiscard]] bool finish_unshared() noexcept;
+    /// At the end of a body that gave a value: if only the runtime holds the task, and perhaps the
+    /// await that runs it directly, nobody can look at it, ask it to stop or wait for it, nor come
+    /// to. So it ends without a read-modify-write; returns what the worker resumes in its place.
+    /// Null: it has not ended.
+    [[nodiscard]] std::coroutine_handle<> finish_unshared() noexcept;
+    /// A hint.
+    [[nodiscard]] bool may_be_unshared() const noexcept { return is_unshared(holders_at_end()); }
     /// The error of a task that ends cancelled without an exception of its own.
     [[nodiscard]] std::exception_ptr cancellation() noexcept;
     /// Leaves the runtime, tells the awaiters, drops the runtime's reference: last use of `this`.
@@ -159,8 +168,14 @@ protected:
     std::coroutine_handle<> leave() noexcept;
 
 private:
+    /// The runtime, and the await that runs it directly.
+    [[nodiscard]] std::uint32_t holders_at_end() const noexcept {
+        return worker->direct_await.load(std::memory_order_relaxed) == nullptr ? 1 : 2;  // its own
+    }
     [[nodiscard]] bool hold_awaiters(completion_node*& first) noexcept;
     [[nodiscard]] completion_node* close_awaiters() noexcept;
+    [[nodiscard]] std::coroutine_handle<> leave_to(task_join& direct,
+                                                   completion_node* others) noexcept;
     [[nodiscard]] bool try_leave_to_the_other_holder() noexcept;
     void report_if_unobserved() noexcept;
 

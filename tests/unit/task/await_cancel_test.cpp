@@ -5,8 +5,10 @@
 // with one worker the answers are asyncio's (R3, R7, R9, R13). Whoever shortens the way from an
 // await to its task, or back, must keep them.
 
+#include <atomic>
 #include <chrono>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "support/catch.hpp"
@@ -114,6 +116,32 @@ coro<> has_no_time(scene& here) {
     }
 }
 
+/// Computes until it sees that it was asked to stop, without a suspension.
+coro<> polls(std::atomic<bool>& began) {
+    began = true;
+    while (current_task().cancelling() == 0) std::this_thread::yield();
+    co_return;
+}
+
+/// Computes until somebody else has asked its awaiter.
+coro<int> computes_until(std::atomic<bool>& began, const std::atomic<bool>& asked) {
+    began = true;
+    while (!asked) std::this_thread::yield();
+    co_return 1;
+}
+
+coro<> awaits_a_poller(std::atomic<bool>& began) { co_await create_task(polls(began)); }
+
+coro<> awaits_a_computation(std::atomic<bool>& began, const std::atomic<bool>& asked,
+                            task<int>& child) {
+    child = create_task(computes_until(began, asked));
+    co_await child;
+}
+
+void wait_for(const std::atomic<bool>& flag) {
+    while (!flag) std::this_thread::yield();
+}
+
 }  // namespace
 
 TEST_CASE("a request from the innermost task reaches it first, then who awaits it", "[await]") {
@@ -149,6 +177,34 @@ TEST_CASE("requests to the awaiter are the awaited task's at once", "[await]") {
     scene withdrawn;
     run(plays(withdrawn, awaits(withdrawn, "outer", asks(withdrawn, 1, 1))), {.workers = 1});
     CHECK(withdrawn.log == "1 outer-cancelled cancelled");
+}
+
+TEST_CASE("a task that never suspends sees a request to its awaiter", "[await]") {
+    on_workers(multi, [](unsigned workers) {
+        std::atomic<bool> began{false};
+        runtime r{{.workers = workers}};
+        task<> outer = r.spawn(awaits_a_poller(began));
+        wait_for(began);
+        CHECK(outer.cancel());
+        r.block_on(ended(outer));
+        CHECK(outer.cancelled());
+    });
+}
+
+TEST_CASE("a task that ends after a request to its awaiter ends cancelled", "[await]") {
+    on_workers(multi, [](unsigned workers) {
+        std::atomic<bool> began{false};
+        std::atomic<bool> asked{false};
+        task<int> child;
+        runtime r{{.workers = workers}};
+        task<> outer = r.spawn(awaits_a_computation(began, asked, child));
+        wait_for(began);
+        CHECK(outer.cancel());
+        asked = true;
+        r.block_on(ended(outer));
+        CHECK(outer.cancelled());
+        CHECK(child.cancelled());
+    });
 }
 
 TEST_CASE("who awaits goes on before a callback that was added later", "[await]") {

@@ -4,6 +4,7 @@
 // Awaits of tasks that were just made: order, cancellation, limits and failures, nested to any
 // depth.
 
+#include <atomic>
 #include <chrono>
 #include <stdexcept>
 #include <string>
@@ -149,6 +150,41 @@ coro<bool> all_are_cancelled(int depth) {
     co_return accepted&& outer.cancelled() && all_tasks().size() == 1;
 }
 
+/// Drops the handle by which it is awaited.
+coro<std::string> drops(task<std::string>& handle, int yields) {
+    handle = {};
+    for (int i = 0; i < yields; ++i) co_await yield();
+    co_return std::string(64, 'x');
+}
+
+coro<std::size_t> awaits_who_drops(int yields) {
+    task<std::string> child;
+    child = create_task(drops(child, yields));
+    std::string value = co_await child;  // the await is its task's last holder
+    co_return value.size();
+}
+
+coro<> awaits_for(task<int>& target, std::atomic<int>& sum) {
+    int value = co_await target;
+    sum += value;
+}
+
+/// Its awaiter is not the only one: others come while it runs.
+coro<int> gathers_awaiters(task<int>& self, std::atomic<int>& sum, std::vector<task<>>& others) {
+    for (int i = 0; i < 3; ++i) others.push_back(create_task(awaits_for(self, sum)));
+    co_return 1;
+}
+
+coro<int> awaits_who_gathers() {
+    std::atomic<int> sum{0};
+    std::vector<task<>> others;
+    task<int> popular;
+    popular = create_task(gathers_awaiters(popular, sum, others));
+    int own = co_await popular;
+    for (task<>& other : others) co_await other;
+    co_return sum + own;
+}
+
 }  // namespace
 
 TEST_CASE("with one worker an awaiter goes on after what was queued before", "[await]") {
@@ -176,6 +212,21 @@ TEST_CASE("a request reaches a task before it begins, and the innermost first", 
               "never ran cancelled");
         CHECK(run(cancels_the_outermost(), {.workers = workers}) ==
               "cancelled cancelled cancelled");
+    });
+}
+
+TEST_CASE("a task may drop the handle by which it is awaited", "[await]") {
+    on_workers(multi, [](unsigned workers) {
+        for (int yields : {0, 1}) {
+            INFO(yields << " yields");
+            CHECK(run(awaits_who_drops(yields), {.workers = workers}) == 64);
+        }
+    });
+}
+
+TEST_CASE("a task that runs for one awaiter is awaited by others", "[await]") {
+    on_workers(multi, [](unsigned workers) {
+        CHECK(run(awaits_who_gathers(), {.workers = workers}) == 4);
     });
 }
 

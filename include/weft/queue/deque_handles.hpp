@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+// The two ends of a work deque, for those who may use them. Part of work_deque.hpp.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include "weft/queue/work_deque.hpp"
+
+namespace weft::detail {
+
+/// The owner's end. Movable to the thread that is to own; used by one thread at a time.
+template <class Env, class T>
+class work_deque<Env, T>::owner_handle {
+public:
+    owner_handle(owner_handle&& other) noexcept : deque_(other.deque_) { other.deque_ = nullptr; }
+    owner_handle& operator=(owner_handle&& other) noexcept {
+        std::swap(deque_, other.deque_);
+        return *this;
+    }
+    /// `item` is not null. Throws std::bad_alloc, and changes nothing then, only when it must grow.
+    void push(T* item) { deque_->push(item); }
+    /// False: it would have to grow.
+    [[nodiscard]] bool try_push(T* item) noexcept { return deque_->try_push(item); }
+    /// The next `more` pushes do not grow, as long as nothing else is pushed. Throws bad_alloc.
+    void reserve(std::size_t more) { deque_->reserve(more); }
+    /// The newest item or nullptr. Makes this a lifo deque.
+    [[nodiscard]] T* pop() noexcept { return deque_->pop(); }
+    /// The oldest item or nullptr; costs a CAS. On lifo and fifo deques alike.
+    [[nodiscard]] T* take_front() noexcept { return deque_->take_front(); }
+    /// Whether it was the oldest, and was taken.
+    [[nodiscard]] bool take_front_if(const T* item) noexcept { return deque_->take_front_if(item); }
+    /// The same where no thief exists: plain reads and writes.
+    [[nodiscard]] T* take_front_alone() noexcept { return deque_->take_front_alone(); }
+    [[nodiscard]] bool take_front_alone_if(const T* item) noexcept {
+        return deque_->is_front(item) && take_front_alone() != nullptr;
+    }
+    [[nodiscard]] bool is_empty() const noexcept { return deque_->is_empty(); }
+    /// Grows by one with each push, and shrinks with each pop that gives something but the last.
+    [[nodiscard]] std::int64_t height() const noexcept {
+        return deque_->bottom_.load(std::memory_order_relaxed);  // the owner's own store
+    }
+    /// After `count` pushes in a row: whether older items lay below them, by a hint: a thief may
+    /// have taken them just now.
+    [[nodiscard]] bool holds_more_than(std::size_t count) const noexcept {
+        return deque_->holds_more_than(count);
+    }
+
+private:
+    friend class work_deque;
+    explicit owner_handle(work_deque& deque) noexcept : deque_(&deque) {}
+    work_deque* deque_;
+};
+
+/// The right to steal: any thread, any number of copies, valid as long as the deque.
+template <class Env, class T>
+class work_deque<Env, T>::thief_handle {
+public:
+    /// The oldest item. Right on every deque; pays the heavy fence when the deque is not empty.
+    [[nodiscard]] stolen<T> steal() const noexcept { return deque_->steal(); }
+    /// The oldest item, without a fence. Only for a deque whose owner never pops.
+    [[nodiscard]] stolen<T> steal_fifo() const noexcept { return deque_->steal_fifo(); }
+    /// Up to half of a deque whose owner never pops, at most batch_limit: the oldest is returned,
+    /// the others are pushed, oldest first, to `into`, the caller's own deque. Throws
+    /// std::bad_alloc before anything is taken.
+    [[nodiscard]] stolen<T> steal_half(owner_handle& into) const {
+        return deque_->steal_half(into);
+    }
+    [[nodiscard]] bool is_empty() const noexcept { return deque_->is_empty(); }
+
+private:
+    friend class work_deque;
+    explicit thief_handle(work_deque& deque) noexcept : deque_(&deque) {}
+    work_deque* deque_;
+};
+
+}  // namespace weft::detail

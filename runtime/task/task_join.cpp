@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+// Awaiting a task: directly, or by waiting for it.
+
+#include "weft/error.hpp"
+#include "weft/task/task.hpp"
+#include "weft/trace/events.hpp"
+
+namespace weft::detail {
+
+runnable* task_join::next_to_cancel(const reason_ref& /*why*/) noexcept {
+    asked_ = !asked_;
+    return asked_ ? target_ : nullptr;
+}
+
+life::cancel_outcome task_join::unlink() noexcept {
+    if (!target_->remove_completion(*this)) return life::cancel_outcome::lost;
+    unlinked_ = true;
+    return life::cancel_outcome::unlinked;
+}
+
+trace::suspend_reason task_join::wait_reason() const noexcept {
+    return trace::suspend_reason::join;
+}
+
+std::coroutine_handle<> task_join::begin(runnable& self, std::coroutine_handle<> caller) noexcept {
+    if (self.owner == target_) {
+        awaits_itself_ = true;
+        return transfer(self, caller);
+    }
+    self_ = &self;
+    self.resume_point = caller;
+    self.operation = this;
+    if (std::coroutine_handle<> body = begin_directly()) return body;
+    hold();
+    if (!target_->add_completion(*this) || !commit_suspend(self)) return transfer(self, caller);
+    return std::noop_coroutine();
+}
+
+/// Null: it has to wait. Whoever is in the task's list already is told before this one.
+inline std::coroutine_handle<> task_join::begin_directly() noexcept {
+    worker_port& here = *self_->worker;
+    publish_direct_await(here);
+    if (target_->has_awaiters() || was_asked()) return nullptr;
+    here.direct_await.store(this, std::memory_order_relaxed);  // U2: run_if_next fills the slot
+    std::coroutine_handle<> body = here.run_if_next(*target_);
+    if (!body) here.direct_await.store(nullptr, std::memory_order_relaxed);  // its own
+    return body;
+}
+
+void publish(task_join& direct_await) noexcept { direct_await.publish(); }
+
+void pass_requests_on(task_join& direct_await) noexcept {
+    if (direct_await.was_asked()) direct_await.publish();
+}
+
+/// Its task runs here, so it is not done. What `current` shows stays, but a watchdog that looks
+/// there must not come upon this await any more.
+void task_join::publish() noexcept {
+    runnable& self = *self_;
+    worker_port& here = *self.worker;
+    runnable* const running = here.current.get();
+    here.current.clear();
+    here.direct_await.store(nullptr, std::memory_order_relaxed);  // U1: after the slot was cleared
+    hold();
+    static_cast<void>(target_->add_completion(*this));
+    if (!commit_fork(self)) here.submit_woken(self);  // a request has taken it out again
+    if (running != nullptr) here.current.set(*running);
+}
+
+void task_join::end() {
+    if (awaits_itself_) {
+        throw usage_error(target_->name() + " cannot await itself: it would wait for ever");
+    }
+    if (self_ != nullptr && must_deliver_cancel(*self_, *this)) throw_cancelled(*self_);
+    if (target_->outcome() != task_state::outcome_kind::value) target_->throw_unless_value();
+}
+
+constinit const completion_kind task_join::kind_{
+    .notify = [](completion_node& node) noexcept { wake(*static_cast<task_join&>(node).self_); },
+    // It waits until its node is told or removed: the runtime holds it until then.
+    .waiter =
+        [](completion_node& node) noexcept {
+            task_state* awaiting = static_cast<task_join&>(node).self_->owner;
+            awaiting->retain();
+            return awaiting;
+        },
+    .rouse = [](completion_node& node) noexcept -> runnable* {
+        runnable& self = *static_cast<task_join&>(node).self_;
+        return self.lifecycle.wake() == life::wake_duty::enqueue ? &self : nullptr;
+    },
+};
+
+}  // namespace weft::detail
