@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -43,7 +44,8 @@ struct runtime_options {
     /// How long a worker out of work may look around before it sleeps, at most a millisecond; it
     /// does so only while its last waits were about that short, and not where there are more
     /// workers than cores. A sender's wake-up then costs it no system call. Zero: sleep at once.
-    std::chrono::nanoseconds idle_spin = std::chrono::microseconds{20};
+    /// Empty: 20 µs for a single worker, 5 µs for each of several.
+    std::optional<std::chrono::nanoseconds> idle_spin{};
     /// A task that has kept its worker for this long, computing or blocked in a system call, is
     /// named: see set_slow_run_handler. Zero: never.
     std::chrono::nanoseconds slow_run = std::chrono::milliseconds{10};

@@ -106,6 +106,7 @@ void worker::wait_for_events() noexcept {
     driving_.store(false, std::memory_order_release);  // S5
     const time_point now = env::now();
     note_look(now);
+    batches_.begin_busy(now, counts.resumptions.read());
     if (cause != trace::unpark_cause::timeout) waits_.end_asleep(now);
     trace::unpark(trace, cause);
 }

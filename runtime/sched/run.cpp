@@ -68,6 +68,8 @@ bool worker::step() noexcept {
             return true;
         }
     }
+    if (batches_.owes_call() && batches_.take_due(is_offering())) [[unlikely]]
+        core_.call_one();
     if (owes_ready_) [[unlikely]] {
         if (runnable* next = next_owed()) {
             run(next);
@@ -323,6 +325,7 @@ void worker::look_around() noexcept {
     time_point now = env::now();
     if (now - last_look() < poll_interval) return;
     note_look(now);
+    batches_.end_busy(now, counts.resumptions.read());
     drive_if_free();
 }
 

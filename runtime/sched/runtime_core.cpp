@@ -34,6 +34,8 @@ std::uint64_t next_task_id(worker* mine) noexcept {
 }
 
 constexpr nanoseconds longest_idle_spin{1'000'000};
+constexpr nanoseconds usual_spin_alone{20'000};
+constexpr nanoseconds usual_spin{5'000};
 
 unsigned checked_workers(unsigned wanted) {
     if (wanted == 0) return usable_cores();
@@ -50,7 +52,8 @@ unsigned checked_capacity(unsigned workers, unsigned rescue) {
 }
 
 /// None where workers have to share cores: who looks around would keep another from its own.
-nanoseconds checked_spin(nanoseconds wanted, unsigned workers) {
+nanoseconds checked_spin(std::optional<nanoseconds> given, unsigned workers) {
+    const nanoseconds wanted = given.value_or(workers == 1 ? usual_spin_alone : usual_spin);
     if (wanted < nanoseconds::zero() || wanted > longest_idle_spin) {
         throw std::invalid_argument("weft: idle_spin is at least zero and at most a millisecond");
     }

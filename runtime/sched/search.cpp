@@ -53,6 +53,7 @@ runnable* worker::search_in_passes() noexcept {
 
 runnable* worker::linger() noexcept {
     time_point now = env::now();
+    batches_.end_busy(now, counts.resumptions.read());
     const time_point until = waits_.begin(now, searching_ || alone_);
     for (unsigned seen = 0; now < until && !core_.is_stopping();) {
         env::relax();
@@ -65,6 +66,7 @@ runnable* worker::linger() noexcept {
         }
         if (found != nullptr) {
             waits_.end_awake();
+            batches_.begin_busy(now, counts.resumptions.read());
             return found;
         }
         const time_point before = std::exchange(now, env::now());

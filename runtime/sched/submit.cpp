@@ -43,7 +43,9 @@ void worker::submit_back(runnable& ready) noexcept {
     if (level != priority::normal || has_ranks_) [[unlikely]]
         return submit_ranked(ready, level);
     queue(ready, level);
-    if (!alone_ && ready_before_background() > 1) core_.call_one();
+    if (alone_) return;
+    const std::size_t count = ready_before_background();
+    if (count > 1 && !(batch_ && batches_.put_off(count))) core_.call_one();
 }
 
 /// What is in the background may never be next here, and what outranks the task that runs should

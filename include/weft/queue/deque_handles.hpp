@@ -1,23 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the weft authors
 
-// The two ends of a work deque, for those who may use them. Part of work_deque.hpp.
+// The two ends of a work deque (work_deque.hpp), for those who may use them.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <utility>
 
-#include "weft/queue/work_deque.hpp"
+#include "weft/queue/stolen.hpp"
 
 namespace weft::detail {
 
+template <class Env, class T>
+class work_deque;
+
 /// The owner's end. Movable to the thread that is to own; used by one thread at a time.
 template <class Env, class T>
-class work_deque<Env, T>::owner_handle {
+class deque_owner {
 public:
-    owner_handle(owner_handle&& other) noexcept : deque_(other.deque_) { other.deque_ = nullptr; }
-    owner_handle& operator=(owner_handle&& other) noexcept {
+    deque_owner(deque_owner&& other) noexcept : deque_(other.deque_) { other.deque_ = nullptr; }
+    deque_owner& operator=(deque_owner&& other) noexcept {
         std::swap(deque_, other.deque_);
         return *this;
     }
@@ -50,14 +53,14 @@ public:
     }
 
 private:
-    friend class work_deque;
-    explicit owner_handle(work_deque& deque) noexcept : deque_(&deque) {}
-    work_deque* deque_;
+    friend work_deque<Env, T>;
+    explicit deque_owner(work_deque<Env, T>& deque) noexcept : deque_(&deque) {}
+    work_deque<Env, T>* deque_;
 };
 
 /// The right to steal: any thread, any number of copies, valid as long as the deque.
 template <class Env, class T>
-class work_deque<Env, T>::thief_handle {
+class deque_thief {
 public:
     /// The oldest item. Right on every deque; pays the heavy fence when the deque is not empty.
     [[nodiscard]] stolen<T> steal() const noexcept { return deque_->steal(); }
@@ -66,15 +69,15 @@ public:
     /// Up to half of a deque whose owner never pops, at most batch_limit: the oldest is returned,
     /// the others are pushed, oldest first, to `into`, the caller's own deque. Throws
     /// std::bad_alloc before anything is taken.
-    [[nodiscard]] stolen<T> steal_half(owner_handle& into) const {
+    [[nodiscard]] stolen<T> steal_half(deque_owner<Env, T>& into) const {
         return deque_->steal_half(into);
     }
     [[nodiscard]] bool is_empty() const noexcept { return deque_->is_empty(); }
 
 private:
-    friend class work_deque;
-    explicit thief_handle(work_deque& deque) noexcept : deque_(&deque) {}
-    work_deque* deque_;
+    friend work_deque<Env, T>;
+    explicit deque_thief(work_deque<Env, T>& deque) noexcept : deque_(&deque) {}
+    work_deque<Env, T>* deque_;
 };
 
 }  // namespace weft::detail

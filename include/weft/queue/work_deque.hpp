@@ -51,6 +51,7 @@
 
 #include "weft/base/check.hpp"
 #include "weft/model/environment.hpp"
+#include "weft/queue/deque_handles.hpp"
 #include "weft/queue/deque_ring.hpp"
 #include "weft/queue/stolen.hpp"
 
@@ -59,8 +60,8 @@ namespace weft::detail {
 template <class Env, class T>
 class work_deque {
 public:
-    class owner_handle;
-    class thief_handle;
+    using owner_handle = deque_owner<Env, T>;
+    using thief_handle = deque_thief<Env, T>;
     static constexpr std::size_t batch_limit = 32;  ///< most items of one steal_half()
 
     /// `capacity` is rounded up to a power of two. Throws std::bad_alloc.
@@ -77,6 +78,8 @@ public:
     [[nodiscard]] std::size_t size_hint() const noexcept;
 
 private:
+    friend owner_handle;
+    friend thief_handle;
     using index = std::int64_t;
     using ring = deque_ring<Env>;
 
@@ -306,5 +309,3 @@ stolen<T> work_deque<Env, T>::steal_half(owner_handle& into) {
 }
 
 }  // namespace weft::detail
-
-#include "weft/queue/deque_handles.hpp"
