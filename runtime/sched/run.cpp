@@ -68,8 +68,7 @@ bool worker::step() noexcept {
             return true;
         }
     }
-    if (batches_.owes_call() && batches_.take_due(is_offering())) [[unlikely]]
-        core_.call_one();
+    call_if_due();
     if (owes_ready_) [[unlikely]] {
         if (runnable* next = next_owed()) {
             run(next);
@@ -218,6 +217,7 @@ inline bool worker::may_turn_to(const runnable& next) const noexcept {
 inline std::coroutine_handle<> worker::turn_to(runnable& next) noexcept {
     core_.refuse_copy();
     ++tick_;
+    call_if_due();
     renew_budget(forks_per_turn);
     found_in_ = trace::run_source::inline_call;
     begin_run(next);
@@ -243,7 +243,7 @@ std::coroutine_handle<> worker::submit_and_leave(runnable& ready) noexcept {
 
 /// The oldest that is ready here. The only one, where strict order is kept: what waits for it is
 /// ready again before anything else is.
-std::coroutine_handle<> worker::run_if_next(task_state& wanted) noexcept {
+std::coroutine_handle<> worker::run_if_next(task_state& wanted, task_join& by) noexcept {
     auto& ready = my_ready_[to_index(priority::normal)];
     if (!may_turn_to(wanted) || !is_slot_empty()) return nullptr;
     if (alone_ && ready_count(priority::normal) != 1) return nullptr;
@@ -252,6 +252,7 @@ std::coroutine_handle<> worker::run_if_next(task_state& wanted) noexcept {
     }
     slot_streak_ = 0;
     trace::task_suspend(trace, trace::suspend_reason::join);
+    direct_await.store(&by, std::memory_order_release);  // U2: the await, whole
     return turn_to(wanted);
 }
 
@@ -298,6 +299,7 @@ void worker::renew_budget(std::uint32_t forks) noexcept {
 
 bool worker::renew_fork_budget() noexcept {
     bursts_.add(1);
+    batches_.note_long_run();
     call_again();
     look_around();
     if (runnable* next = take_injected()) queue(*next, next->owner->priority());
@@ -318,6 +320,18 @@ bool worker::is_burst_over() noexcept {
 /// What it could not run so far is offered once more: see call_one.
 inline void worker::call_again() noexcept {
     if (!alone_ && is_offering()) core_.call_one();
+}
+
+/// For what a look at timers and descriptors woke a while ago.
+inline void worker::call_if_due() noexcept {
+    if (batches_.owes_call()) [[unlikely]]
+        look_at_debt();
+}
+
+void worker::look_at_debt() noexcept {
+    const bool is_due = batches_.take_due(is_offering());
+    owes_call_.store(batches_.owes_call(), std::memory_order_relaxed);  // hint
+    if (is_due) core_.call_one();
 }
 
 /// Timers and descriptors get their turn although there is work.

@@ -75,7 +75,7 @@ bool watchdog::describe(worker& stuck, const sight& last, slow_run& what) {
     any_task direct;  // awaits it directly, and is in no list
     stuck.current.visit([&](const runnable& running) {
         task = handle_of(*running.owner);
-        // U1: it stays as long as the slot is held.
+        // Whoever awaits it goes on only after the slot was cleared: U1.
         const task_join* await = stuck.direct_await.load(std::memory_order_acquire);  // U2
         if (await != nullptr && await->is_for(running))
             direct = handle_of(*await->awaiting().owner);

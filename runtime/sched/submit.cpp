@@ -45,7 +45,13 @@ void worker::submit_back(runnable& ready) noexcept {
     queue(ready, level);
     if (alone_) return;
     const std::size_t count = ready_before_background();
-    if (count > 1 && !(batch_ && batches_.put_off(count))) core_.call_one();
+    if (count > 1 && !(batch_ && put_call_off(count))) core_.call_one();
+}
+
+bool worker::put_call_off(std::size_t ready) noexcept {
+    if (!batches_.put_off(ready)) return false;
+    owes_call_.store(true, std::memory_order_relaxed);  // hint
+    return true;
 }
 
 /// What is in the background may never be next here, and what outranks the task that runs should
@@ -107,8 +113,12 @@ bool worker::is_offering() const noexcept {
     const std::size_t above = runs == priority::background ? ready
                               : runs == priority::normal   ? ready_count(priority::latency)
                                                            : 0;
-    const bool outranks = above != 0 && !current.is_empty();
-    return outranks || ready > 1 || !forks_.is_empty() || ready_count(priority::background) != 0;
+    const bool runs_something = !current.is_empty();
+    const bool outranks = above != 0 && runs_something;
+    const bool owes =
+        ready != 0 && runs_something && owes_call_.load(std::memory_order_relaxed);  // hint
+    return outranks || owes || ready > 1 || !forks_.is_empty() ||
+           ready_count(priority::background) != 0;
 }
 
 std::size_t worker::ready_before_background() const noexcept {

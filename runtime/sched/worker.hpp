@@ -80,7 +80,7 @@ public:
     void submit_woken(runnable& ready) noexcept override;
     std::coroutine_handle<> submit_and_leave(runnable& ready) noexcept override;
     void submit_back(runnable& ready) noexcept override;
-    std::coroutine_handle<> run_if_next(task_state& wanted) noexcept override;
+    std::coroutine_handle<> run_if_next(task_state& wanted, task_join& by) noexcept override;
     void arm(timer_waiter& entry, time_point deadline) noexcept override;
     reactor_shard& reactor() noexcept override { return reactor_; }
 
@@ -178,6 +178,8 @@ private:
     void resume(runnable& next) noexcept;
     void call_watchdog() noexcept;
     void call_again() noexcept;
+    void call_if_due() noexcept;
+    void look_at_debt() noexcept;
     void renew_budget(std::uint32_t forks) noexcept;
     void note_look(time_point now) noexcept {
         const nanoseconds since_start = now.time_since_epoch();
@@ -225,6 +227,7 @@ private:
     void queue_into_wider(runnable& ready, priority level) noexcept;
     [[nodiscard]] runnable* fill_slot(runnable& next) noexcept;
     void submit_ranked(runnable& ready, priority level) noexcept;
+    [[nodiscard]] bool put_call_off(std::size_t ready) noexcept;
     std::coroutine_handle<> call_peer(std::coroutine_handle<> next) noexcept override;
     void fork_into_wider(promise_base& child) noexcept override;
 
@@ -233,6 +236,7 @@ private:
     const bool is_rescue_;
     env::atomic<bool> benched_{false};
     env::atomic<bool> is_kept_{false};
+    env::atomic<bool> owes_call_{false};  // others' hint: batches_ says so
     worker_counter bursts_;
     std::array<runnable_deque, priorities> ready_;
     std::array<runnable_deque::owner_handle, priorities> my_ready_{

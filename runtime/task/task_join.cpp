@@ -43,10 +43,7 @@ inline std::coroutine_handle<> task_join::begin_directly() noexcept {
     worker_port& here = *self_->worker;
     publish_direct_await(here);
     if (target_->has_awaiters() || was_asked()) return nullptr;
-    here.direct_await.store(this, std::memory_order_relaxed);  // U2: run_if_next fills the slot
-    std::coroutine_handle<> body = here.run_if_next(*target_);
-    if (!body) here.direct_await.store(nullptr, std::memory_order_relaxed);  // its own
-    return body;
+    return here.run_if_next(*target_, *this);
 }
 
 void publish(task_join& direct_await) noexcept { direct_await.publish(); }
@@ -65,7 +62,9 @@ void task_join::publish() noexcept {
     here.direct_await.store(nullptr, std::memory_order_relaxed);  // U1: after the slot was cleared
     hold();
     static_cast<void>(target_->add_completion(*this));
-    if (!commit_fork(self)) here.submit_woken(self);  // a request has taken it out again
+    const bool suspended = commit_fork(self);
+    WEFT_DCHECK(suspended, "an await was over before its task, which runs here");
+    static_cast<void>(suspended);
     if (running != nullptr) here.current.set(*running);
 }
 

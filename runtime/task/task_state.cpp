@@ -175,9 +175,7 @@ std::coroutine_handle<> task_state::finish_unshared() noexcept {
     task_join* const direct = here.direct_await.load(std::memory_order_relaxed);  // its own
     if (direct != nullptr && (!direct->holds() || direct->was_asked())) return nullptr;
     here.current.clear();  // as in leave(); the watchdog must not take a reference any more
-    if (lifecycle.has_requests() || !runtime_->delist_if_unshared(*this, here, holders_at_end())) {
-        return nullptr;
-    }
+    if (!runtime_->delist_if_unshared(*this, here, holders_at_end())) return nullptr;
     outcome_ = outcome_kind::value;
     trace::task_finish(here.trace, trace::finish_result::value, runs, 0);
     if (direct == nullptr) {

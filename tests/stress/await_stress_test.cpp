@@ -8,7 +8,9 @@
 #include <chrono>
 #include <random>
 #include <stdexcept>
+#include <string_view>
 #include <thread>
+#include <vector>
 
 #include "stress/stress_scale.hpp"
 #include "support/catch.hpp"
@@ -89,7 +91,69 @@ coro<> rest_of_it() {
     while (all_tasks().size() > 1) co_await yield();
 }
 
+/// By the id of a task: whether a request to it was accepted, whether it gave a value.
+struct accounts {
+    explicit accounts(std::size_t tasks) : asked(tasks), gave_value(tasks) {}
+    std::vector<std::atomic<bool>> asked;
+    std::vector<std::atomic<bool>> gave_value;
+    std::uint64_t first_id = 0;
+    std::atomic<int> creators{0};
+
+    static void mark(std::vector<std::atomic<bool>>& which, std::uint64_t index) {
+        if (index < which.size()) which[index] = true;
+    }
+};
+
+coro<std::uint64_t> own_id() { co_return current_task().id(); }
+
+coro<> awaits_ids(accounts& books, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+        try {
+            std::uint64_t id = co_await create_task(own_id());
+            accounts::mark(books.gave_value, id - books.first_id);
+        } catch (const cancelled&) {
+        }
+        if (i % 8 == 0) co_await yield();
+    }
+    books.creators.fetch_sub(1);
+}
+
+/// Cancels whatever it finds, but for those that create.
+coro<> cancels_all(accounts& books) {
+    while (books.creators != 0) {
+        for (const any_task& found : all_tasks()) {
+            const bool is_one = std::string_view(found.location().function_name()).find("own_id") !=
+                                std::string_view::npos;
+            if (is_one && found.cancel()) accounts::mark(books.asked, found.id() - books.first_id);
+        }
+        co_await yield();
+    }
+}
+
 }  // namespace
+
+TEST_CASE("stress: a task that accepts a request gives no value", "[stress][await]") {
+    on_workers({2, 4}, [](unsigned workers) {
+        const std::size_t each = stress_iterations(40'000);
+        accounts books(std::size_t{16} * each);
+        runtime r{{.workers = workers}};
+        std::vector<task<>> all;
+        books.first_id = r.block_on(own_id());
+        books.creators = 3;
+        for (int i = 0; i < 3; ++i) all.push_back(r.spawn(awaits_ids(books, each)));
+        all.push_back(r.spawn(cancels_all(books)));
+        for (task<>& one : all) r.block_on(ended(one));
+        std::size_t asked = 0;
+        std::size_t wrong = 0;
+        for (std::size_t i = 0; i < books.asked.size(); ++i) {
+            asked += books.asked[i] ? 1 : 0;
+            wrong += books.asked[i] && books.gave_value[i] ? 1 : 0;
+        }
+        INFO(asked << " requests were accepted");
+        CHECK(wrong == 0);
+        CHECK(asked != 0);
+    });
+}
 
 TEST_CASE("stress: nested awaits are cancelled from outside", "[stress][await]") {
     on_workers(multi, [](unsigned workers) {

@@ -32,11 +32,17 @@ public:
         runs_ = runs;
     }
 
+    /// One run has been going on for long.
+    void note_long_run() noexcept { is_short_ = false; }
+
     /// A look wakes something, and `ready` runnables are ready here now: whether the call of a peer
     /// is put off.
     [[nodiscard]] bool put_off(std::size_t ready) noexcept {
         if (!is_short_ || ready > largest) return false;
-        if (!owes_call_) due_ = real_environment::now() + patience;
+        if (owes_call_) return true;
+        const time_point now = real_environment::now();
+        if (now < suspended_until_) return false;
+        due_ = now + patience;
         owes_call_ = true;
         return true;
     }
@@ -44,7 +50,10 @@ public:
     /// Before a run, while a call is owed: whether it is due now. `is_offering`: there is still
     /// something to call for.
     [[nodiscard]] bool take_due(bool is_offering) noexcept {
-        if (is_offering && real_environment::now() < due_) return false;
+        const time_point now = real_environment::now();
+        if (is_offering && now < due_) return false;
+        // A long run among short ones has kept the others waiting: no more of that for a while.
+        if (now - due_ > patience) suspended_until_ = now + suspension;
         owes_call_ = false;
         return is_offering;
     }
@@ -52,10 +61,12 @@ public:
 private:
     static constexpr nanoseconds short_run{10'000};
     static constexpr nanoseconds patience{50'000};
+    static constexpr nanoseconds suspension{10'000'000};
     static constexpr std::size_t largest = 32;
 
     time_point busy_since_{};
     time_point due_{};
+    time_point suspended_until_{};
     std::uint64_t runs_ = 0;
     bool is_short_ = false;
     bool owes_call_ = false;

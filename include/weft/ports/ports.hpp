@@ -58,9 +58,11 @@ public:
     virtual std::coroutine_handle<> submit_and_leave(runnable& ready) noexcept = 0;
     /// Queues behind everything that this worker has ready: new tasks, and `yield`.
     virtual void submit_back(runnable& ready) noexcept = 0;
-    /// What runs here is about to wait for `wanted`, a task: starts to run that, and returns what
-    /// to resume, if it would be next anyway. Null: nothing has changed.
-    [[nodiscard]] virtual std::coroutine_handle<> run_if_next(task_state& wanted) noexcept = 0;
+    /// What runs here is about to wait for `wanted`, a task: starts to run that, with `by` as its
+    /// direct await, and returns what to resume, if it would be next anyway. Null: nothing has
+    /// changed.
+    [[nodiscard]] virtual std::coroutine_handle<> run_if_next(task_state& wanted,
+                                                              task_join& by) noexcept = 0;
     /// Offers a fork-join child to thieves; this worker takes it back last in, first out. False:
     /// there is no room.
     [[nodiscard]] bool try_fork(promise_base& child) noexcept { return my_forks_.try_push(&child); }
@@ -106,7 +108,8 @@ public:
     std::coroutine_handle<> deferred_transfer;
     std::uint32_t transfer_depth = 0;
     running_slot<real_environment, runnable> current;
-    /// The await whose task `current` is, if it is a direct one: see task_join.
+    /// The await whose task runs here, if it is a direct one (task_join). Stays for as long as
+    /// `current` is held, once that shows the task.
     real_environment::atomic<task_join*> direct_await{nullptr};
     trace::emitter trace;
 

@@ -178,6 +178,7 @@ inline std::coroutine_handle<> join_scope::begin(promise_base& caller, std::size
     caller_ = &caller;
     parent_.store(&self, std::memory_order_relaxed);  // J7: the offer publishes it
     outer_ = self.local_join;
+    if (outer_ == nullptr) publish_direct_await(here);
     running_ = nodes;
     count_.begin(static_cast<std::ptrdiff_t>(count));
     self.local_join = this;

@@ -106,11 +106,13 @@ struct runnable {
 /// Second phase of a suspension. True: suspended, touch nothing. False: go on at once.
 [[nodiscard]] bool commit_suspend(runnable& self) noexcept;
 
-/// The same for a parent whose children ran in its place until now: no trace event.
+/// The same for a parent whose children ran in its place until now, and for a direct await: no
+/// trace event.
 [[nodiscard]] bool commit_fork(runnable& self) noexcept;
 
-/// What `here` runs is about to suspend: if it is the task of a direct await (task_join), that
-/// becomes an await like all others.
+/// What `here` runs is about to suspend, or to begin a when_all, which may compute for long and
+/// looks for requests to its own task only: if that is the task of a direct await (task_join), the
+/// await becomes one like all others.
 void publish(task_join& direct_await) noexcept;
 inline void publish_direct_await(worker_port& here) noexcept {
     task_join* const direct = here.direct_await.load(std::memory_order_relaxed);  // its own

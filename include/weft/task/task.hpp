@@ -96,9 +96,10 @@ protected:
     detail::task_state* state_ = nullptr;
 };
 
-/// A task that returns T. `co_await t` gives T&, any number of times, by any number of tasks;
-/// `co_await std::move(t)` moves the value out. Awaiting rethrows what the body threw. Cancelling
-/// the awaiting task cancels this one and lets it decide (shield it to prevent that).
+/// A task that returns T. `co_await t` gives T&, which lives as long as a handle does, any number
+/// of times, by any number of tasks; `co_await std::move(t)` moves the value out. Awaiting rethrows
+/// what the body threw. Cancelling the awaiting task cancels this one and lets it decide (shield it
+/// to prevent that).
 template <class T = void>
 class task : public any_task {
 public:

@@ -106,7 +106,7 @@ public:
     /// lock of its list, where all_tasks() makes handles, that stays so.
     [[nodiscard]] bool is_unshared(std::uint32_t holders) const noexcept {
         return references_.load(std::memory_order_acquire) == holders &&  // T1: others' last uses
-               !has_awaiters();
+               !has_awaiters() && !lifecycle.has_requests();
     }
     /// Any thread; a hint, but see is_unshared. True once it is done.
     [[nodiscard]] bool has_awaiters() const noexcept {

@@ -138,6 +138,35 @@ coro<> awaits_a_computation(std::atomic<bool>& began, const std::atomic<bool>& a
     co_await child;
 }
 
+coro<> counts_and_computes(std::atomic<int>& begun) {
+    ++begun;
+    const auto start = std::chrono::steady_clock::now();
+    while (std::chrono::steady_clock::now() - start < 200us) std::this_thread::yield();
+    co_return;
+}
+
+constexpr int pieces = 1000;
+
+/// Computes without a suspension, in one join.
+coro<> forks_widely(std::atomic<int>& begun) {
+    std::vector<coro<>> children;
+    for (int i = 0; i < pieces; ++i) children.push_back(counts_and_computes(begun));
+    co_await when_all(std::move(children));
+}
+
+/// The same in a join after the other.
+coro<> forks_often(std::atomic<int>& begun) {
+    for (int i = 0; i < pieces; i += 2) {
+        co_await when_all(counts_and_computes(begun), counts_and_computes(begun));
+    }
+}
+
+using computation = coro<> (*)(std::atomic<int>&);
+
+coro<> awaits_forks(computation compute, std::atomic<int>& begun) {
+    co_await create_task(compute(begun));
+}
+
 void wait_for(const std::atomic<bool>& flag) {
     while (!flag) std::this_thread::yield();
 }
@@ -188,6 +217,21 @@ TEST_CASE("a task that never suspends sees a request to its awaiter", "[await]")
         CHECK(outer.cancel());
         r.block_on(ended(outer));
         CHECK(outer.cancelled());
+    });
+}
+
+TEST_CASE("a request to the awaiter stops a task that forks", "[await]") {
+    on_workers(multi, [](unsigned workers) {
+        for (computation compute : {&forks_widely, &forks_often}) {
+            std::atomic<int> begun{0};
+            runtime r{{.workers = workers}};
+            task<> outer = r.spawn(awaits_forks(compute, begun));
+            while (begun == 0) std::this_thread::yield();
+            CHECK(outer.cancel());
+            r.block_on(ended(outer));
+            CHECK(outer.cancelled());
+            CHECK(begun < pieces);
+        }
     });
 }
 
