@@ -137,7 +137,8 @@ private:
     void enlist(fork_node& node) noexcept;
     [[nodiscard]] fork_node& give_node(promise_base& innermost, worker_port& here) noexcept;
     static bool share_all(runnable& root, promise_base* running) noexcept;
-    [[nodiscard]] std::coroutine_handle<> begin_asked(runnable& self, promise_base& first) noexcept;
+    [[nodiscard]] std::coroutine_handle<> begin_slowly(runnable& self, promise_base& first,
+                                                       std::size_t count) noexcept;
     [[nodiscard]] std::coroutine_handle<> run_next(runnable& self, promise_base& next) noexcept;
     [[nodiscard]] std::coroutine_handle<> end_of_burst(runnable& self) noexcept;
     [[nodiscard]] std::coroutine_handle<> leave(runnable& self, promise_base* next) noexcept;
@@ -178,7 +179,6 @@ inline std::coroutine_handle<> join_scope::begin(promise_base& caller, std::size
     caller_ = &caller;
     parent_.store(&self, std::memory_order_relaxed);  // J7: the offer publishes it
     outer_ = self.local_join;
-    if (outer_ == nullptr) publish_direct_await(here);
     running_ = nodes;
     count_.begin(static_cast<std::ptrdiff_t>(count));
     self.local_join = this;
@@ -190,8 +190,10 @@ inline std::coroutine_handle<> join_scope::begin(promise_base& caller, std::size
         if (!here.try_fork(child)) [[unlikely]]
             here.fork_into_wider(child);
     }
-    if (self.lifecycle.has_requests()) [[unlikely]]
-        return begin_asked(self, first);
+    const bool is_awaited_directly =
+        outer_ == nullptr && here.direct_await.load(std::memory_order_relaxed) != nullptr;  // own
+    if (is_awaited_directly || self.lifecycle.has_requests()) [[unlikely]]
+        return begin_slowly(self, first, count);
     const std::coroutine_handle<> next = transfer(self, first.handle());
     return count > 1 ? here.announce_forks(next, count - 1) : next;
 }
