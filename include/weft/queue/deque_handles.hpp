@@ -4,6 +4,7 @@
 // The two ends of a work deque (work_deque.hpp), for those who may use them.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <utility>

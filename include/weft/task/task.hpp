@@ -136,8 +136,8 @@ struct task_access {
     }
 };
 
-/// The part of awaiting a task that does not depend on its result. Holds a reference, except before
-/// it suspends while the awaiting coroutine keeps a handle.
+/// The part of awaiting a task that does not depend on its result. Holds a reference once it waits;
+/// until then the handle that is awaited, and the runtime, keep the task.
 ///
 /// A task that would run next on this worker anyway is awaited *directly*: it runs at once, and the
 /// awaiting runnable stays active, in no queue and in nobody's list, until either the task ends,
