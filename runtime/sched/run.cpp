@@ -27,6 +27,8 @@ namespace {
 constexpr std::uint32_t slot_limit = 3;
 constexpr std::uint32_t latency_limit = 16;
 constexpr std::uint32_t look_interval = 61;  // prime, so that it does not beat with a program's own
+constexpr std::size_t ready_in_cache = 4096;  // tasks
+constexpr std::uint32_t fetched_at_once = 8;
 constexpr std::uint32_t forks_per_turn = 1024;
 constexpr std::uint32_t background_forks_per_turn = 16;
 constexpr std::uint32_t background_portions = 64;  // before another background task has its turn
@@ -139,6 +141,8 @@ runnable* worker::next_normal() noexcept {
     found_in_ = trace::run_source::inline_call;
     if (promise_base* child = my_forks_.pop()) return &make_runnable(*child, *this);
     found_in_ = trace::run_source::local;
+    if (tick_ % fetched_at_once == 0) [[unlikely]]
+        fetch_ahead();
     if (alone_) return my_ready_[to_index(priority::normal)].take_front_alone();
     if (runnable* next = my_ready_[to_index(priority::normal)].take_front()) return next;
     found_in_ = trace::run_source::next_slot;
@@ -162,6 +166,28 @@ bool worker::is_background_due() const noexcept {
     return has_ranks_ && ready_count(priority::background) != 0 && env::now() >= background_due_;
 }
 
+/// Tasks that became ready long ago are in no cache: fetched while those before them run. The frame
+/// only where no thief may run the task meanwhile.
+[[gnu::noinline]] void worker::fetch_ahead() const noexcept {
+    const auto& ready = my_ready_[to_index(priority::normal)];
+    if (!ready.holds_more_than(ready_in_cache)) return;
+    const auto fetch_two_lines = [this](const void* first) {
+        const auto* lines = static_cast<const std::byte*>(first);
+        for (const std::byte* line : {lines, lines + 64}) {
+            if (alone_)
+                __builtin_prefetch(line, 1);
+            else
+                __builtin_prefetch(line);  // a thief may write to it
+        }
+    };
+    for (std::uint32_t i = 0; i < fetched_at_once; ++i) {
+        const runnable* const later = ready.look_ahead(2 * fetched_at_once + i);
+        if (later == nullptr) return;
+        fetch_two_lines(later);
+        if (alone_) fetch_two_lines(ready.look_ahead(fetched_at_once + i)->resume_point.address());
+    }
+}
+
 runnable* worker::take_slot() noexcept {
     if (is_slot_empty()) return nullptr;
     return next_slot_.exchange(nullptr, std::memory_order_acquire);  // S4
@@ -182,8 +208,7 @@ void worker::resume(runnable& next) noexcept {
     }
     transfer_depth = 0;
     WEFT_DCHECK(current.is_empty(), "a runnable went on without leaving its worker");
-    WEFT_DCHECK(direct_await.load(std::memory_order_relaxed) == nullptr,  // its own
-                "a direct await was left behind");
+    WEFT_DCHECK(current.direct() == nullptr, "a direct await was left behind");
 }
 
 void worker::run(runnable* next) noexcept {
@@ -252,7 +277,7 @@ std::coroutine_handle<> worker::run_if_next(task_state& wanted, task_join& by) n
     }
     slot_streak_ = 0;
     trace::task_suspend(trace, trace::suspend_reason::join);
-    direct_await.store(&by, std::memory_order_release);  // U2: the await, whole
+    current.begin_direct(by);
     return turn_to(wanted);
 }
 

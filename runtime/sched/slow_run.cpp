@@ -73,10 +73,8 @@ void watchdog::name_if_slow(worker& stuck, sight& last, time_point now) noexcept
 bool watchdog::describe(worker& stuck, const sight& last, slow_run& what) {
     any_task task;
     any_task direct;  // awaits it directly, and is in no list
-    stuck.current.visit([&](const runnable& running) {
+    stuck.current.visit([&](const runnable& running, const task_join* await) {
         task = handle_of(*running.owner);
-        // Whoever awaits it goes on only after the slot was cleared: U1.
-        const task_join* await = stuck.direct_await.load(std::memory_order_acquire);  // U2
         if (await != nullptr && await->is_for(running))
             direct = handle_of(*await->awaiting().owner);
     });

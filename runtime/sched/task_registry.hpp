@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the weft authors
 
-// The tasks that are not done: one intrusive list for each worker and one for everybody else, so
+// The tasks that are not done: a table of them for each worker and one for everybody else, so
 // that creating and ending a task on the same worker touches no shared line and, while nobody else
 // looks, costs no atomic read-modify-write.
 //
-// Fields     list, closed → the shard's mutex
-// Invariants R1 a task is in the list of `registry_shard` from enlist until delist.
+// Fields     tasks, closed → the shard's mutex
+// Invariants R1 a task is in the table of `registry_shard` from enlist until delist.
 //            R2 once closed, no shard takes a task any more.
 #pragma once
 
@@ -14,8 +14,10 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
+#include "sched/task_slots.hpp"
 #include "weft/park/biased_mutex.hpp"
 #include "weft/task/task_state.hpp"
 
@@ -28,10 +30,11 @@ public:
     /// Who calls, where no worker of this runtime does.
     [[nodiscard]] std::size_t nobody() const noexcept { return count_ - 1; }
 
-    /// `caller`: the worker whose thread this is, or nobody(). False once closed.
-    [[nodiscard]] bool add(task_state& task, std::size_t caller) noexcept;
+    /// `caller`: the worker whose thread this is, or nobody(). False once closed. Throws
+    /// std::bad_alloc.
+    [[nodiscard]] bool add(task_state& task, std::size_t caller);
     void remove(task_state& task, std::size_t caller) noexcept;
-    /// Worker `caller`, whose list holds the task: removes it if nobody else than these holders
+    /// Worker `caller`, whose table holds the task: removes it if nobody else than these holders
     /// knows it. Looks under the lock under which snapshot() makes references.
     [[nodiscard]] bool remove_if_unshared(task_state& task, std::size_t caller,
                                           std::uint32_t holders) noexcept;
@@ -43,14 +46,15 @@ public:
 
 private:
     struct alignas(64) shard {
-        [[nodiscard]] bool link(task_state& task) noexcept;
-        void unlink(task_state& task) noexcept;
+        [[nodiscard]] std::optional<bool> add(task_state& task,
+                                              std::unique_ptr<task_slots::segment>& fresh) noexcept;
 
         biased_mutex<real_environment> mutex;
-        task_state* first = nullptr;
-        std::size_t size = 0;
+        task_slots tasks;
         bool closed = false;
     };
+    [[nodiscard]] bool add_slowly(task_state& task, std::size_t caller);
+
     std::unique_ptr<shard[]> shards_;
     std::size_t count_;
 };

@@ -157,6 +157,7 @@ private:
     }
     [[nodiscard]] runnable* next_ranked() noexcept;
     [[nodiscard]] runnable* next_normal() noexcept;
+    void fetch_ahead() const noexcept;
     [[nodiscard]] runnable* take_slot() noexcept;
     [[nodiscard]] bool is_slot_empty() const noexcept {
         return next_slot_.load(std::memory_order_relaxed) == nullptr;  // S4: hint

@@ -9,7 +9,7 @@
 
 namespace weft::detail {
 
-constexpr runnable_ops fork_node::kind{nullptr, &fork_node::abandon};
+constexpr runnable_ops fork_node::kind{nullptr, &fork_node::abandon, nullptr};
 
 /// Home: `next` begins in `self`'s place if it is a child of this join and nothing speaks against
 /// that.
@@ -24,13 +24,13 @@ inline std::coroutine_handle<> join_scope::run_next(runnable& self, promise_base
 /// Home or not: counts the child and returns what to run next.
 std::coroutine_handle<> child_done(join_scope& join, runnable& self) noexcept {
     worker_port& here = *self.worker;
-    if (self.local_join != &join) [[unlikely]] {
+    if (here.local_join != &join) [[unlikely]] {
         here.current.clear();  // the last child's end may free it
         std::coroutine_handle<> parent = join.count_shared(here);
         return parent ? parent : join_scope::go_on(here, here.next_fork());
     }
     if (join.count_.count_local()) {
-        self.local_join = join.outer_;
+        here.local_join = join.outer_;
         return transfer(self, join.caller_->handle());
     }
     promise_base* next = here.pop_fork();
@@ -134,7 +134,7 @@ void fork_node::hear_of_a_failure() noexcept {
 /// child has just ended. Returns whether that was the innermost join's last.
 bool join_scope::share_all(runnable& root, promise_base* running) noexcept {
     worker_port& here = *root.worker;
-    join_scope* const innermost = root.local_join;
+    join_scope* const innermost = here.local_join;
     if (running != nullptr) here.current.set(innermost->give_node(*running, here));
     for (join_scope* join = innermost; join != nullptr; join = join->outer_) {
         runnable* parent = &root;
@@ -144,7 +144,7 @@ bool join_scope::share_all(runnable& root, promise_base* running) noexcept {
         parent->operation = std::construct_at(&join->wait_, *join);
         join->children_.mark(shared);
     }
-    root.local_join = nullptr;
+    here.local_join = nullptr;
     for (join_scope* join = innermost; join != nullptr; join = join->outer_) {
         const bool suspended = commit_fork(*join->parent());
         WEFT_DCHECK(suspended, "a parent was woken before its home had shared the join");
@@ -159,6 +159,7 @@ bool join_scope::share_all(runnable& root, promise_base* running) noexcept {
 }
 
 void promise_base::leave_parents_place() noexcept {
+    WEFT_DCHECK(runnable_->worker == this_worker(), "a weft coroutine runs on no worker of weft");
     const bool ended = join_scope::share_all(*runnable_, this);
     WEFT_DCHECK(!ended, "a join ended before a child of it did");
     static_cast<void>(ended);

@@ -163,7 +163,7 @@ bool commit_fork(runnable& self) noexcept {
 
 bool commit_suspend(runnable& self) noexcept {
     WEFT_DCHECK(self.worker == this_worker(), "a weft coroutine was resumed by no worker of weft");
-    WEFT_DCHECK(self.local_join == nullptr, "an awaiter took its runnable from in_place()");
+    WEFT_DCHECK(self.worker->local_join == nullptr, "an awaiter took its runnable from in_place()");
     // Read before the publication: afterwards another worker may run on in this frame.
     trace::emitter& emitter = self.worker->trace;
     const bool is_traced = emitter.on(trace::bits::tasks);

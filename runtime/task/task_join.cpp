@@ -58,8 +58,7 @@ void task_join::publish() noexcept {
     runnable& self = *self_;
     worker_port& here = *self.worker;
     runnable* const running = here.current.get();
-    here.current.clear();
-    here.direct_await.store(nullptr, std::memory_order_relaxed);  // U1: after the slot was cleared
+    here.current.end_direct();
     hold();
     static_cast<void>(target_->add_completion(*this));
     const bool suspended = commit_fork(self);

@@ -142,8 +142,7 @@ bool task_state::complete_value() noexcept {
 void task_state::complete_error(std::exception_ptr error) noexcept {
     meet_requests(*worker);
     bool by_cancellation = is_cancellation(error);
-    error_ = std::move(error);
-    outcome_ = by_cancellation ? outcome_kind::cancelled : outcome_kind::error;
+    keep_outcome(std::move(error), by_cancellation ? outcome_kind::cancelled : outcome_kind::error);
     if (!by_cancellation) {
         try {
             extras().sink = runtime_->failures();
@@ -158,32 +157,37 @@ void task_state::complete_error(std::exception_ptr error) noexcept {
         0);
 }
 
+/// The runnable waits for nothing any more, and is in no queue.
+void task_state::keep_outcome(std::exception_ptr error, outcome_kind how) noexcept {
+    std::construct_at(&ended_with, std::move(error));
+    outcome_ = how;
+}
+
 std::exception_ptr task_state::cancellation() noexcept {
     return std::make_exception_ptr(cancelled{reason.take()});
 }
 
 void task_state::discard() noexcept {
     resume_point.destroy();
-    outcome_ = outcome_kind::cancelled;
-    error_ = cancellation();
+    keep_outcome(cancellation(), outcome_kind::cancelled);
     static_cast<void>(lifecycle.finish(false));
     drop();
 }
 
 std::coroutine_handle<> task_state::finish_unshared() noexcept {
     worker_port& here = *worker;
-    task_join* const direct = here.direct_await.load(std::memory_order_relaxed);  // its own
+    task_join* const direct = here.current.direct();
     if (direct != nullptr && (!direct->holds() || direct->was_asked())) return nullptr;
     here.current.clear();  // as in leave(); the watchdog must not take a reference any more
     if (!runtime_->delist_if_unshared(*this, here, holders_at_end())) return nullptr;
     outcome_ = outcome_kind::value;
     trace::task_finish(here.trace, trace::finish_result::value, runs, 0);
     if (direct == nullptr) {
-        dispose_(*this);
+        ops->dispose(*this);
         return std::noop_coroutine();
     }
-    references_.store(1, std::memory_order_relaxed);              // T1: see A3
-    here.direct_await.store(nullptr, std::memory_order_relaxed);  // U1: the slot is empty
+    references_.store(1, std::memory_order_relaxed);  // T1: see A3
+    here.current.end_direct();
     return here.submit_and_leave(direct->awaiting());
 }
 
@@ -193,9 +197,7 @@ std::coroutine_handle<> task_state::leave() noexcept {
     // this worker does.
     runtime_->delist(*this, here);
     completion_node* node = close_awaiters();
-    if (task_join* direct = here.direct_await.load(std::memory_order_relaxed)) {  // its own
-        return leave_to(*direct, node);
-    }
+    if (task_join* direct = here.current.direct()) return leave_to(*direct, node);
     const bool is_only = node != nullptr && node->next == nullptr && node->kind->rouse != nullptr;
     if (is_only && try_leave_to_the_other_holder()) {
         runnable* const woken = node->kind->rouse(*node);
@@ -212,8 +214,7 @@ std::coroutine_handle<> task_state::leave() noexcept {
 std::coroutine_handle<> task_state::leave_to(task_join& direct, completion_node* others) noexcept {
     worker_port& here = *worker;
     runnable& awaiting = direct.awaiting();
-    if (!here.current.is_empty()) here.current.clear();
-    here.direct_await.store(nullptr, std::memory_order_relaxed);  // U1: the slot is empty
+    here.current.end_direct();
     if (others == nullptr) {
         if (direct.holds())
             drop();
@@ -251,7 +252,7 @@ void task_state::drop() noexcept {
                 references_.fetch_sub(1, std::memory_order_acq_rel) == 1;  // T1
     if (!last) return;
     if (outcome_ == outcome_kind::error) report_if_unobserved();
-    dispose_(*this);
+    ops->dispose(*this);
 }
 
 void task_state::report_if_unobserved() noexcept {
@@ -259,16 +260,19 @@ void task_state::report_if_unobserved() noexcept {
     task_extras* more = extras_if_any();
     if (more == nullptr || !more->sink) return;
     try {
-        failure what{failure::kind::never_observed, name(), error_, {}};
+        failure what{failure::kind::never_observed, name(), error(), {}};
         what.message =
-            "exception in " + what.task_name + " was never observed: " + describe(error_);
+            "exception in " + what.task_name + " was never observed: " + describe(error());
         more->sink->report(what);
     } catch (const std::bad_alloc&) {
         mark_observed();
     }
 }
 
-task_state::~task_state() { delete extras_if_any(); }
+task_state::~task_state() {
+    if (has_error()) std::destroy_at(&ended_with);
+    delete extras_if_any();
+}
 
 task_extras& task_state::extras() {
     task_extras* present = extras_if_any();
@@ -304,7 +308,7 @@ void task_state::throw_unless_value() {
     throw_unless_done();
     if (outcome_ == outcome_kind::value) return;
     mark_observed();
-    std::rethrow_exception(error_);
+    std::rethrow_exception(error());
 }
 
 }  // namespace weft::detail

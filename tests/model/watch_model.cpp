@@ -26,7 +26,7 @@ using weft::detail::retract_result;
 using parker = weft::detail::parker<env>;
 using idle_set = weft::detail::idle_set<env>;
 using watch_gate = weft::detail::watch_gate<env>;
-using running_slot = weft::detail::running_slot<env, env::cell<int>>;
+using running_slot = weft::detail::running_slot<env, env::cell<int>, env::cell<int>>;
 using duty_roster = weft::detail::duty_roster<env>;
 
 constexpr auto relaxed = std::memory_order_relaxed;
@@ -135,8 +135,45 @@ const registered_case visited({
                 }
             });
             s.thread("watchdog", [&] {
-                slot.visit([](env::cell<int>& task) {
+                slot.visit([](env::cell<int>& task, env::cell<int>* /*await*/) {
                     require(task.load() == 1, "it is whole and not gone");
+                });
+            });
+            s.finally([] {});
+        },
+});
+
+/// The first task awaits the second one directly; the await is gone once it goes on.
+const registered_case visited_with_await({
+    .structure = "watch",
+    .name = "a direct await stays while the watchdog looks at its task",
+    .kills = {mutation::slot_keeps_its_await, mutation::slot_cleared_without_look},
+    .limits = {.preemptions = 4, .stale_loads = 2},
+    .body =
+        [](scenario& s) {
+            running_slot slot;
+            std::array<env::cell<int>, 2> tasks{};
+            env::cell<int> await;
+            s.name(slot, "slot");
+            s.name(tasks, "tasks");
+            s.name(await, "await");
+            s.thread("worker", [&] {
+                for (env::cell<int>& task : tasks) task.store(1);
+                slot.set(tasks[0]);
+                await.store(1);  // whole
+                slot.begin_direct(await);
+                slot.set(tasks[1]);
+                slot.end_direct();
+                await.store(2);  // gone, as its task
+                tasks[1].store(2);
+                slot.set(tasks[0]);
+                slot.clear();
+            });
+            s.thread("watchdog", [&] {
+                slot.visit([](env::cell<int>& task, env::cell<int>* direct) {
+                    require(task.load() == 1, "the task is whole and not gone");
+                    if (direct == nullptr) return;
+                    require(direct->load() == 1, "the await is whole and not gone");
                 });
             });
             s.finally([] {});
@@ -246,7 +283,7 @@ private:
 };
 
 const registered_case to_the_rescue({
-    .structure = "watch",
+    .structure = "rescue",
     .name = "a rescue worker runs what a stuck worker waits for",
     .kills = {mutation::duty_unparks_first},
     .limits = {.preemptions = 2, .random_executions = 40'000},
@@ -269,7 +306,7 @@ const registered_case to_the_rescue({
 });
 
 const registered_case sent_to_rest({
-    .structure = "watch",
+    .structure = "rescue",
     .name = "a rescue worker that is sent to rest takes no wake-up with it",
     .kills = {mutation::idle_retires_silently, mutation::last_searcher_rule},
     .limits = {.preemptions = 2, .random_executions = 60'000},
@@ -292,6 +329,10 @@ const registered_case sent_to_rest({
 
 TEST_CASE("no wake-up is lost between the watchdog and the workers", "[watch]") {
     check_cases("watch");
+}
+
+TEST_CASE("no wake-up is lost where rescue workers begin and rest", "[watch]") {
+    check_cases("rescue");
 }
 
 }  // namespace weft::model

@@ -22,7 +22,7 @@ TEST_CASE("stress: the spill list gives each runnable once and in order", "[stre
     constexpr std::size_t pushers = 2;
     constexpr std::size_t poppers = 2;
     const std::size_t each = weft::test::stress_iterations(20'000);
-    static constexpr runnable_ops nothing{nullptr, nullptr};
+    static constexpr runnable_ops nothing{nullptr, nullptr, nullptr};
     spill_list list;
     std::vector<std::deque<runnable>> all(pushers);
     for (auto& mine : all) {

@@ -47,6 +47,7 @@ enum class mutation : std::uint8_t {
     // include/weft/ports/running_slot.hpp
     slot_cleared_without_look,   ///< clear() does not wait for a look (U1)
     slot_visited_without_fence,  ///< visit() looks before it is seen to hold (U1)
+    slot_keeps_its_await,        ///< end_direct() leaves the await in the slot (U4)
     // include/weft/park/biased_mutex.hpp
     biased_owner_without_fence,    ///< the owner looks for a visitor before it is seen inside (Q2)
     biased_visitor_without_fence,  ///< a visitor looks inside before the bias is seen gone (Q2)

@@ -11,7 +11,8 @@
 // Invariants R1 only a worker on duty enters the idle set; it may find out in there that it is not.
 //            R2 whoever leaves for its rest while it searches looks for others first
 //               (idle_set::retire, that protocol's I3).
-// Edges      R3 wanted release → a worker's acquire, before the unpark whose token follows it.
+// Edges      R3 none of its own: wanted is stored before the unpark whose token, with the parker's
+//            edges, makes the worker look again.
 // Races      The watchdog sends a worker to rest while a notifier claims it: it wakes as a searcher
 //            and finds the item, or hands the search on (R2).
 //            The watchdog calls a worker that is about to rest: the token makes it look again.
@@ -29,7 +30,7 @@ class duty_roster {
 public:
     /// Rescue worker `number`: whether it is on duty.
     [[nodiscard]] bool wants(std::uint32_t number) const noexcept {
-        return number < wanted_.load(std::memory_order_acquire);  // R3
+        return number < wanted_.load(std::memory_order_relaxed);  // R3: the token orders it
     }
     /// Watchdog.
     [[nodiscard]] std::uint32_t wanted() const noexcept {
@@ -50,11 +51,11 @@ template <class Unpark>
 void duty_roster<Env>::set(std::uint32_t wanted, Unpark&& unpark) noexcept {
     const std::uint32_t before = this->wanted();
     const bool early = mutated<Env>(mutation::duty_unparks_first);
-    if (!early) wanted_.store(wanted, std::memory_order_release);  // R3
+    if (!early) wanted_.store(wanted, std::memory_order_relaxed);  // R3: before the tokens
     for (std::uint32_t i = wanted < before ? wanted : before; i < wanted || i < before; ++i) {
         unpark(i);
     }
-    if (early) wanted_.store(wanted, std::memory_order_release);  // R3: the planted fault
+    if (early) wanted_.store(wanted, std::memory_order_relaxed);  // R3: the planted fault
 }
 
 }  // namespace weft::detail

@@ -21,6 +21,7 @@
 
 namespace weft::detail {
 
+class join_scope;
 class promise_base;
 struct runnable;
 class reactor_shard;
@@ -107,10 +108,10 @@ public:
     /// Room for one coroutine that the loop resumes next: see bounded_transfer.
     std::coroutine_handle<> deferred_transfer;
     std::uint32_t transfer_depth = 0;
-    running_slot<real_environment, runnable> current;
-    /// The await whose task runs here, if it is a direct one (task_join). Stays for as long as
-    /// `current` is held, once that shows the task.
-    real_environment::atomic<task_join*> direct_await{nullptr};
+    running_slot<real_environment, runnable, task_join> current;
+    /// The innermost when_all a child of which runs in its parent's place: null in the loop, and
+    /// wherever what runs here suspends or ends.
+    join_scope* local_join = nullptr;
     trace::emitter trace;
 
 protected:

@@ -42,6 +42,11 @@ public:
     [[nodiscard]] bool take_front_alone_if(const T* item) noexcept {
         return deque_->is_front(item) && take_front_alone() != nullptr;
     }
+    /// The item that lay `places` behind the oldest when there were more than that many. Only to be
+    /// fetched into the cache: a thief may have it.
+    [[nodiscard]] const T* look_ahead(std::int64_t places) const noexcept {
+        return deque_->look_ahead(places);
+    }
     [[nodiscard]] bool is_empty() const noexcept { return deque_->is_empty(); }
     /// Grows by one with each push, and shrinks with each pop that gives something but the last.
     [[nodiscard]] std::int64_t height() const noexcept {

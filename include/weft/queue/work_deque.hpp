@@ -91,6 +91,7 @@ private:
     [[nodiscard]] bool take_front_if(const T* item) noexcept;
     T* take_front_alone() noexcept;
     [[nodiscard]] bool is_front(const T* item) const noexcept;
+    [[nodiscard]] const T* look_ahead(index places) const noexcept;
     [[nodiscard]] bool holds_more_than(std::size_t count) const noexcept;
     void reserve(std::size_t more);
     stolen<T> steal() noexcept;
@@ -236,6 +237,12 @@ template <class Env, class T>
 inline bool work_deque<Env, T>::holds_more_than(std::size_t count) const noexcept {
     const index first = bottom_.load(std::memory_order_relaxed) - static_cast<index>(count);  // own
     return top_.load(std::memory_order_relaxed) < first;  // hint
+}
+
+template <class Env, class T>
+inline const T* work_deque<Env, T>::look_ahead(index places) const noexcept {
+    const index top = top_.load(std::memory_order_relaxed);  // hint
+    return static_cast<const T*>(newest_->get(top + places));
 }
 
 template <class Env, class T>

@@ -23,7 +23,7 @@
 //            J2 nodes and frames stay in place until then; a canceller walks them while it holds
 //               the parent's busy bit, which keeps the parent from resuming.
 //            J4 the joins that a home has not shared are those of the children that it is inside
-//               of, listed by the runnable's local_join: it shares all of them before it suspends
+//               of, listed by its local_join: it shares all of them before it suspends
 //               a child or leaves one whose other children were taken. A home in its loop has none.
 //            J5 a child that becomes a runnable is asked to stop if its join was: K1 of the list.
 //            J6 a home's deque holds its joins' children, the innermost's last; thieves take from
@@ -178,10 +178,10 @@ inline std::coroutine_handle<> join_scope::begin(promise_base& caller, std::size
     worker_port& here = *self.worker;
     caller_ = &caller;
     parent_.store(&self, std::memory_order_relaxed);  // J7: the offer publishes it
-    outer_ = self.local_join;
+    outer_ = here.local_join;
     running_ = nodes;
     count_.begin(static_cast<std::ptrdiff_t>(count));
-    self.local_join = this;
+    here.local_join = this;
     promise_base& first = child_at(0);
     first.enter(&self, *this);
     for (std::size_t i = count; i-- > 1;) {
@@ -190,8 +190,7 @@ inline std::coroutine_handle<> join_scope::begin(promise_base& caller, std::size
         if (!here.try_fork(child)) [[unlikely]]
             here.fork_into_wider(child);
     }
-    const bool is_awaited_directly =
-        outer_ == nullptr && here.direct_await.load(std::memory_order_relaxed) != nullptr;  // own
+    const bool is_awaited_directly = outer_ == nullptr && here.current.direct() != nullptr;
     if (is_awaited_directly || self.lifecycle.has_requests()) [[unlikely]]
         return begin_slowly(self, first, count);
     const std::coroutine_handle<> next = transfer(self, first.handle());

@@ -123,7 +123,7 @@ public:
     /// The runnable that suspends, is cancelled and is woken for this coroutine: what an awaiter
     /// keeps.
     [[nodiscard]] runnable& current() noexcept {
-        if (runnable_->local_join != nullptr) [[unlikely]]
+        if (runnable_->worker->local_join != nullptr) [[unlikely]]
             leave_parents_place();
         return *runnable_;
     }

@@ -12,12 +12,14 @@
 //
 // Its words are part of the lifecycle word's protocol (lifecycle.hpp).
 //
-// Fields     resume_point, operation, worker, local_join: owner-confined while active, published by
-//            L2 of lifecycle.hpp · reason: cancel_reason.hpp · ops, owner: immutable
+// Fields     resume_point, operation, worker: owner-confined while active, published by L2 of
+//            lifecycle.hpp · reason: cancel_reason.hpp · ops, owner: immutable · next_spilled: the
+//            spill list's · ended_with: the finisher's, published by L4
 #pragma once
 
 #include <coroutine>
 #include <cstdint>
+#include <exception>
 
 #include "weft/ports/ports.hpp"
 #include "weft/task/cancel_reason.hpp"
@@ -83,6 +85,8 @@ struct runnable_ops {
     /// Cancelled before its first step: ends it without running the body. Null: nothing to run
     /// next.
     std::coroutine_handle<> (*abandon)(runnable&) noexcept;
+    /// The last reference to a task went.
+    void (*dispose)(task_state&) noexcept;
 };
 
 struct runnable {
@@ -90,17 +94,20 @@ struct runnable {
         : ops(&kind), worker(creator), owner(enclosing) {}
     runnable(const runnable&) = delete;
     runnable& operator=(const runnable&) = delete;
+    ~runnable() {}
 
     life lifecycle;
     reason_slot reason;
     std::coroutine_handle<> resume_point;
-    detail::operation* operation = nullptr;
+    union {  // one after the other
+        detail::operation* operation = nullptr;
+        runnable* next_spilled;         // while it is ready and no queue has room
+        std::exception_ptr ended_with;  // of a task that ended without a value
+    };
     const runnable_ops* ops;
-    worker_port* worker;               // the worker that runs it, or ran it last
-    task_state* owner;                 // the task that it belongs to
-    join_scope* local_join = nullptr;  // the innermost when_all whose child runs in its place
-    std::uint32_t runs = 0;            // resumptions by a worker; 0: the body has not begun
-    runnable* next_spilled;            // the spill list's, set there
+    worker_port* worker;     // the worker that runs it, or ran it last
+    task_state* owner;       // the task that it belongs to
+    std::uint32_t runs = 0;  // resumptions by a worker; 0: the body has not begun
 };
 
 /// Second phase of a suspension. True: suspended, touch nothing. False: go on at once.
@@ -115,16 +122,14 @@ struct runnable {
 /// await becomes one like all others.
 void publish(task_join& direct_await) noexcept;
 inline void publish_direct_await(worker_port& here) noexcept {
-    task_join* const direct = here.direct_await.load(std::memory_order_relaxed);  // its own
-    if (direct != nullptr) [[unlikely]]
+    if (task_join* const direct = here.current.direct()) [[unlikely]]
         publish(*direct);
 }
 
 /// What was asked of a direct await is for its task, which `here` runs: before that ends, or looks.
 void pass_requests_on(task_join& direct_await) noexcept;
 inline void meet_requests(worker_port& here) noexcept {
-    task_join* const direct = here.direct_await.load(std::memory_order_relaxed);  // its own
-    if (direct != nullptr) [[unlikely]]
+    if (task_join* const direct = here.current.direct()) [[unlikely]]
         pass_requests_on(*direct);
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <coroutine>
+#include <cstddef>
 #include <exception>
 #include <memory>
 #include <type_traits>
@@ -39,14 +40,14 @@ class task_record final : public task_state {
 public:
     /// Throws std::bad_alloc; `body` is untouched then.
     static task_record* make(coro<T>& body, worker_port* creator, runtime_port& runtime) {
-        void* block = allocate_block(sizeof(task_record));
+        void* block = allocate_block(block_bytes());
         return new (block) task_record(body, creator, runtime);
     }
     [[nodiscard]] value_storage<T>& value() noexcept { return value_; }
 
 private:
     task_record(coro<T>& body, worker_port* creator, runtime_port& runtime) noexcept
-        : task_state(ops_, creator, runtime, coro_access::promise(body).location(), &dispose) {
+        : task_state(ops_, creator, runtime, coro_access::promise(body).location()) {
         static_assert(alignof(task_record) <= 16, "return over-aligned values by std::unique_ptr");
         auto frame = coro_access::release(body);
         frame.promise().enter(*this, nullptr);
@@ -55,10 +56,15 @@ private:
     static std::coroutine_handle<> finish(runnable& self, std::coroutine_handle<> frame) noexcept;
     static std::coroutine_handle<> abandon(runnable& self) noexcept;
     static void dispose(task_state& self) noexcept;
+    /// Whole cache lines, so that no two workers write to one for two tasks.
+    static constexpr std::size_t block_bytes() noexcept {
+        constexpr std::size_t line_bytes = 64;
+        return (sizeof(task_record) + line_bytes - 1) / line_bytes * line_bytes;
+    }
     /// Moves the value in; returns the error if that, or the body, threw.
     std::exception_ptr keep(result_slot<T>& result) noexcept;
 
-    static constexpr runnable_ops ops_{&finish, &abandon};
+    static constexpr runnable_ops ops_{&finish, &abandon, &dispose};
     [[no_unique_address]] value_storage<T> value_;
 };
 
@@ -107,7 +113,7 @@ void task_record<T>::dispose(task_state& self) noexcept {
     auto& record = static_cast<task_record&>(self);
     if (record.outcome() == outcome_kind::value) record.value_.destroy();
     record.~task_record();
-    free_block(&record, sizeof(task_record));
+    free_block(&record, block_bytes());
 }
 
 }  // namespace weft::detail

@@ -82,7 +82,10 @@ public:
     // Any thread; outcome() and error() only once is_done().
     [[nodiscard]] bool is_done() const noexcept { return lifecycle.is_done(); }
     [[nodiscard]] outcome_kind outcome() const noexcept { return outcome_; }
-    [[nodiscard]] const std::exception_ptr& error() const noexcept { return error_; }
+    /// Null for a value.
+    [[nodiscard]] std::exception_ptr error() const noexcept {
+        return has_error() ? ended_with : nullptr;
+    }
     void mark_observed() noexcept;
     /// True for the first to see the error of a failed task.
     [[nodiscard]] bool claim_observation() noexcept;
@@ -135,19 +138,21 @@ public:
         return extras_.load(std::memory_order_acquire);  // T2: the extras' construction
     }
 
-    // all_tasks(): links in the shard that the creating worker owns; guarded by that shard's lock.
-    task_state* registry_next = nullptr;
-    task_state* registry_previous = nullptr;
+private:
+    // First, so that it takes the room that is left in the runnable.
+    real_environment::atomic<std::uint32_t> references_{2};  // the handle and the runtime
+
+public:
+    // all_tasks(): its place in the shard of the worker that created it; guarded by that one's
+    // lock.
+    std::uintptr_t* registry_slot = nullptr;
     std::uint16_t registry_shard = 0;
     bool hidden = false;  // the runtime's own: not in all_tasks()
 
 protected:
     task_state(const runnable_ops& kind, worker_port* creator, runtime_port& runtime,
-               std::source_location location, void (*dispose)(task_state&) noexcept) noexcept
-        : runnable(kind, creator, this),
-          location_(location),
-          dispose_(dispose),
-          runtime_(&runtime) {}
+               std::source_location location) noexcept
+        : runnable(kind, creator, this), location_(location), runtime_(&runtime) {}
     ~task_state();
 
     /// Ends the lifecycle with a value that the caller has stored. False if an undelivered request
@@ -170,8 +175,12 @@ protected:
 private:
     /// The runtime, and the await that runs it directly.
     [[nodiscard]] std::uint32_t holders_at_end() const noexcept {
-        return worker->direct_await.load(std::memory_order_relaxed) == nullptr ? 1 : 2;  // its own
+        return worker->current.direct() == nullptr ? 1 : 2;
     }
+    [[nodiscard]] bool has_error() const noexcept {
+        return outcome_ == outcome_kind::error || outcome_ == outcome_kind::cancelled;
+    }
+    void keep_outcome(std::exception_ptr error, outcome_kind how) noexcept;
     [[nodiscard]] bool hold_awaiters(completion_node*& first) noexcept;
     [[nodiscard]] completion_node* close_awaiters() noexcept;
     [[nodiscard]] std::coroutine_handle<> leave_to(task_join& direct,
@@ -179,17 +188,15 @@ private:
     [[nodiscard]] bool try_leave_to_the_other_holder() noexcept;
     void report_if_unobserved() noexcept;
 
-    real_environment::atomic<std::uintptr_t> awaiters_{0};
-    real_environment::atomic<task_extras*> extras_{nullptr};
-    std::exception_ptr error_;
-    std::source_location location_;
-    void (*dispose_)(task_state&) noexcept;
-    runtime_port* runtime_;
-    std::uint64_t id_ = 0;
-    real_environment::atomic<std::uint32_t> references_{2};  // the handle and the runtime
+    // Beside registry_shard and hidden.
     real_environment::atomic<bool> observed_{false};
     real_environment::atomic<weft::priority> priority_{weft::priority::normal};
     outcome_kind outcome_ = outcome_kind::none;
+    real_environment::atomic<std::uintptr_t> awaiters_{0};
+    real_environment::atomic<task_extras*> extras_{nullptr};
+    std::source_location location_;
+    runtime_port* runtime_;
+    std::uint64_t id_ = 0;
 };
 
 }  // namespace weft::detail

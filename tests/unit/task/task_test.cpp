@@ -6,6 +6,7 @@
 #include <signal.h>
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <stdexcept>
 #include <thread>
@@ -17,6 +18,9 @@
 
 using namespace weft;
 using namespace weft::test;
+
+// Two cache lines: what queues, wakes and resumes it, and its end.
+static_assert(sizeof(void*) != 8 || sizeof(weft::detail::task_record<std::uint64_t>) == 128);
 
 namespace {
 

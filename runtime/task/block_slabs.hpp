@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+// Where the pool's blocks are cut from: slabs of memory, each used from its beginning to its end by
+// blocks of all sizes. The first ones are small; once there is much, each is what one huge page
+// covers, so that going through a hundred thousand tasks misses no translation. Not shared: whoever
+// has it holds a lock (frame_depot.hpp).
+#pragma once
+
+#include <cstddef>
+
+namespace weft::detail {
+
+class block_slabs {
+public:
+    struct range {
+        std::byte* first;
+        std::size_t blocks;  // adjacent
+    };
+
+    block_slabs() = default;
+    block_slabs(const block_slabs&) = delete;
+    block_slabs& operator=(const block_slabs&) = delete;
+
+    /// At least one block of `size` bytes and at most `wanted`, aligned to the largest power of two
+    /// that divides `size`, or to 128: lines that a processor fetches in pairs. Throws
+    /// std::bad_alloc.
+    [[nodiscard]] range cut(std::size_t size, std::size_t wanted);
+
+private:
+    struct slab {
+        std::byte* begin = nullptr;
+        std::size_t bytes = 0;
+        std::size_t used = 0;  // from its begin on
+    };
+
+    void begin_another(std::size_t at_least);
+
+    slab current_;           // that blocks are cut from
+    std::size_t total_ = 0;  // bytes of all slabs, which live as long as the process
+};
+
+}  // namespace weft::detail
