@@ -72,20 +72,16 @@ struct alignas(64) stripe {
     moodycamel::ProducerToken in;
 };
 
-/// Waiting for another consumer inside the queue: it is a few instructions away, or preempted.
-class brief_wait {
-public:
-    void pause() noexcept {
-        if (++turns_ < 64) {
-            real_environment::relax();
-        } else {
-            std::this_thread::yield();  // the other one may need this core
-        }
+/// Before the n-th look for an item that is another consumer's until that one is out of the queue:
+/// it is a few instructions away, or preempted.
+void pause_before(unsigned attempt) noexcept {
+    if (attempt == 0) return;
+    if (attempt < 64) {
+        real_environment::relax();
+    } else {
+        std::this_thread::yield();  // the other one may need this core
     }
-
-private:
-    int turns_ = 0;
-};
+}
 
 }  // namespace
 
@@ -132,31 +128,13 @@ void injection_storage::push(void* item) {
         const std::scoped_lock lock(shared.mutex);
         body_->enqueue(shared.in, item);
     }
-    publish();
+    tickets_.publish();
 }
 
 void injection_storage::push(std::size_t worker, void* item) {
     if (body_->stripes.size() == 1) return push(item);  // Order: one worker, one line
     body_->enqueue(body_->tokens[worker]->in, item);
-    publish();
-}
-
-void injection_storage::publish() noexcept {
-    tickets_.fetch_add(1, std::memory_order_release);  // P1: the item is inside
-}
-
-/// Lowers the count by what it returns, which is at most `most`.
-std::size_t injection_storage::claim(std::size_t most) noexcept {
-    std::size_t there = tickets_.load(std::memory_order_relaxed);  // P2; the CAS acquires
-    while (there != 0 && most != 0) {
-        const std::size_t taken = std::min(there, most);
-        if (tickets_.compare_exchange_weak(there, there - taken,
-                                           std::memory_order_acquire,     // P1: items are inside
-                                           std::memory_order_relaxed)) {  // reloaded, try again
-            return taken;
-        }
-    }
-    return 0;
+    tickets_.publish();
 }
 
 void* injection_storage::pop_slowly(std::size_t worker) noexcept {
@@ -165,14 +143,11 @@ void* injection_storage::pop_slowly(std::size_t worker) noexcept {
 }
 
 std::size_t injection_storage::try_pop_bulk(std::size_t worker, std::span<void*> into) noexcept {
-    const std::size_t claimed = claim(into.size());
-    brief_wait wait;
-    for (std::size_t taken = 0; taken < claimed;) {
-        const std::size_t more = body_->dequeue(worker, into.subspan(taken, claimed - taken));
-        taken += more;
-        if (more == 0) wait.pause();  // I2: it is there, for whoever has the ticket
-    }
-    return claimed;
+    const auto dequeue = [&](std::size_t from, std::size_t to, unsigned attempt) {
+        pause_before(attempt);
+        return body_->dequeue(worker, into.subspan(from, to - from));
+    };
+    return tickets_.take(into.size(), dequeue);
 }
 
 }  // namespace weft::detail

@@ -86,7 +86,7 @@ public:
     idle_set<env> idle;
     watchdog watch{*this};
     injection_queue<runnable> injected;
-    spill_list spilled;
+    spill_list<real_environment, runnable> spilled;
     /// The regular workers, then the rescue workers that there are.
     [[nodiscard]] std::span<const std::unique_ptr<worker>> workers() const noexcept {
         return {workers_.get(), published_.load(std::memory_order_acquire)};  // K4

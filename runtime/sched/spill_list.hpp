@@ -4,7 +4,7 @@
 // Where ready runnables go when a queue has no memory to grow: what is ready is never lost, and
 // queueing it never throws. A list through the runnables themselves, first in, first out.
 //
-// Protocol: spill list                         checked by: tests/stress/spill_stress_test.cpp
+// Protocol: spill list   checked by: tests/model/injection_model.cpp, stress/spill_stress_test.cpp
 // Roles      any thread pushes · workers pop
 // Word       count: runnables inside, so that nobody takes the lock for an empty list
 // Fields     first_, last_, the links → mutex_
@@ -18,37 +18,49 @@
 #include <mutex>
 
 #include "weft/model/environment.hpp"
+#include "weft/model/mutation.hpp"
 #include "weft/park/futex_mutex.hpp"
-#include "weft/task/runnable.hpp"
 
 namespace weft::detail {
 
+/// `Item` has a member `Item* next_spilled`, which is the list's while the item is inside.
+template <class Env, class Item>
 class spill_list {
 public:
     /// The caller notifies, as for every queue.
-    void push(runnable& ready) noexcept {
+    void push(Item& ready) noexcept {
+        if (mutated<Env>(mutation::spill_pushes_unlocked)) return link(ready);
         const std::scoped_lock lock(mutex_);
-        ready.next_spilled = nullptr;
-        (first_ == nullptr ? first_ : last_->next_spilled) = &ready;
-        last_ = &ready;
-        count_.fetch_add(1, std::memory_order_relaxed);  // P1
+        link(ready);
     }
 
-    [[nodiscard]] runnable* pop() noexcept {
+    [[nodiscard]] Item* pop() noexcept {
         if (count_.load(std::memory_order_relaxed) == 0) return nullptr;  // P1
         const std::scoped_lock lock(mutex_);
-        runnable* found = first_;
+        Item* const found = first_.load();
         if (found == nullptr) return nullptr;
-        first_ = found->next_spilled;
+        first_.store(found->next_spilled);
         count_.fetch_sub(1, std::memory_order_relaxed);  // P1
         return found;
     }
 
 private:
-    futex_mutex<real_environment> mutex_;
-    runnable* first_ = nullptr;
-    runnable* last_ = nullptr;
-    real_environment::atomic<std::size_t> count_{0};
+    void link(Item& ready) noexcept {
+        ready.next_spilled = nullptr;
+        if (first_.load() == nullptr) {
+            first_.store(&ready);
+        } else {
+            last_.load()->next_spilled = &ready;
+        }
+        last_.store(&ready);
+        if (mutated<Env>(mutation::spill_count_is_kept)) return;
+        count_.fetch_add(1, std::memory_order_relaxed);  // P1
+    }
+
+    futex_mutex<Env> mutex_;
+    typename Env::template cell<Item*> first_{nullptr};
+    typename Env::template cell<Item*> last_{nullptr};
+    typename Env::template atomic<std::size_t> count_{0};
 };
 
 }  // namespace weft::detail

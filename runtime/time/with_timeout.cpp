@@ -19,21 +19,16 @@ void timeout_scope::enter(runnable& self) noexcept {
 }
 
 bool timeout_scope::leave() noexcept {
-    if (!fired_.load(std::memory_order_acquire)) {  // W2
-        if (port == nullptr || port->disarm(*this)) return false;
-        while (!fired_.load(std::memory_order_acquire)) {  // W2
-            std::this_thread::yield();  // W1: a few instructions of the wheel's thread are left
-        }
-    }
-    return self_->lifecycle.withdraw(epoch_) <= baseline_;
+    const auto disarm = [this] { return port == nullptr || port->disarm(*this); };
+    const auto epoch = expiry_.end(disarm, [] { std::this_thread::yield(); });
+    return epoch && self_->lifecycle.withdraw(*epoch) <= baseline_;
 }
 
 std::uint64_t timeout_scope::on_fire(timer_waiter& waiter) noexcept {
     auto& scope = static_cast<timeout_scope&>(waiter);
     std::uint64_t task = scope.self_->owner->id();  // read before the scope may go
     reason_ref why = make_reason("the deadline passed", std::source_location::current());
-    scope.epoch_ = request_cancel_in_scope(*scope.self_, why);
-    scope.fired_.store(true, std::memory_order_release);  // W2: the scope may go now
+    scope.expiry_.apply(request_cancel_in_scope(*scope.self_, why));
     return task;
 }
 

@@ -2,14 +2,14 @@
 // Copyright the weft authors
 
 // The parker and the idle set under the model checker. The parker alone: no token is lost, whatever
-// deadline or spurious return comes in between. Both together: a small scheduler whose workers
-// search, announce, re-scan and park as the worker loop does, and whose items can only end when
-// enough workers run at the same time; a lost wake-up is a deadlock.
+// deadline or spurious return comes in between. Both together in engine/small_scheduler.hpp, where
+// a lost wake-up is a deadlock.
 #include <array>
 #include <cstdint>
 #include <optional>
 
 #include "engine/cases.hpp"
+#include "engine/small_scheduler.hpp"
 #include "support/catch.hpp"
 #include "weft/park/idle_set.hpp"
 #include "weft/park/parker.hpp"
@@ -21,7 +21,6 @@ namespace {
 
 using env = mutable_environment;
 using weft::detail::park_result;
-using weft::detail::retract_result;
 using weft::detail::unpark_result;
 using parker = weft::detail::parker<env>;
 using idle_set = weft::detail::idle_set<env>;
@@ -144,7 +143,7 @@ public:
         raised_[item].store(1, release);
         return true;
     }
-    std::optional<std::size_t> take() {
+    std::optional<std::size_t> take(std::size_t /*worker*/) {
         for (std::size_t i = 0; i < Items; ++i) {
             std::uint32_t one = 1;
             if (raised_[i].load(relaxed) == 1 &&
@@ -167,7 +166,7 @@ public:
         owner_.push(&numbers_[item]);
         return !owner_.holds_more_than(1);
     }
-    std::optional<std::size_t> take() {
+    std::optional<std::size_t> take(std::size_t /*worker*/) {
         const auto got = deque_.thief().steal();
         if (!got) return std::nullopt;
         return static_cast<std::size_t>(got.item - numbers_.data());
@@ -180,110 +179,6 @@ private:
     typename deque::owner_handle owner_{deque_.owner()};
 };
 
-/// As much of a scheduler as the idle set needs.
-template <std::size_t Workers, std::size_t Items, class Source = flags<Items>>
-class small_scheduler {
-public:
-    /// `together`: how many items must be running at the same time before any of them may end.
-    explicit small_scheduler(scenario& s, std::uint32_t together = 1)
-        : idle_(Workers), items_(s), together_(together) {
-        s.name(idle_, "idle");
-        s.name(parkers_, "parkers");
-        s.name(stop_, "stop");
-        s.name(running_, "running");
-    }
-
-    void produce(std::size_t item) {
-        payload_[item].store(1);
-        items_.put(item);
-        wake(idle_.notify_one());
-    }
-    /// A worker's own item, without a fence.
-    void offer(std::size_t item) {
-        payload_[item].store(1);
-        if (items_.put(item)) wake(idle_.call_one());
-    }
-    /// Later, by that worker or by the watchdog. The fence stands for the time that has passed.
-    void offer_again() {
-        env::seq_cst_fence();
-        wake(idle_.call_one());
-    }
-
-    void work(std::size_t w) {
-        while (!has_stopped()) {
-            bool is_searching = idle_.begin_search();
-            if (is_searching) {
-                if (auto item = items_.take()) {
-                    run(*item, true);
-                    continue;
-                }
-            }
-            rest(w, is_searching);
-        }
-    }
-
-    void expect_quiet() {
-        require(executed_.load(relaxed) == Items, "every item ran");
-        require(idle_.searching() == 0, "nobody is counted as searching any more");
-        require(idle_.idle_count() == 0, "nobody is counted as idle any more");
-    }
-
-private:
-    bool has_stopped() { return stop_.load(acquire) != 0; }
-
-    void wake(std::optional<std::size_t> w) {
-        if (w) static_cast<void>(parkers_[*w].unpark());
-    }
-
-    /// Announce, re-scan, park, retract; runs what it found.
-    void rest(std::size_t w, bool was_searching) {
-        std::optional<std::size_t> item;
-        bool has_found = idle_.announce_idle(w, was_searching, [&] {
-            item = items_.take();
-            return item || has_stopped();
-        });
-        if (!has_found) {
-            bool is_notified = parkers_[w].park_futex(forever) == park_result::notified;
-            require(is_notified, "without a deadline only a token ends a park");
-        }
-        bool is_searching = idle_.retract_idle(w) == retract_result::claimed;
-        if (is_searching) static_cast<void>(parkers_[w].clear_token());
-        if (!item && is_searching) item = items_.take();
-        if (item) {
-            run(*item, is_searching);
-        } else if (is_searching && idle_.finish_search_found()) {
-            wake(idle_.notify_one());
-        }
-    }
-
-    void run(std::size_t item, bool is_searching) {
-        if (!is_searching || idle_.finish_search_found()) wake(idle_.notify_one());
-        require(payload_[item].load() == 1, "the item is whole");
-        wait_for_company();
-        if (executed_.fetch_add(1, acq_rel) + 1 != Items) return;
-        stop_.store(1, release);
-        idle_.notify_all([&](std::size_t w) { static_cast<void>(parkers_[w].unpark()); });
-    }
-
-    void wait_for_company() {
-        if (together_ <= 1) return;
-        auto now = running_.fetch_add(1, acq_rel) + 1;
-        if (now == together_) env::futex_wake(running_, static_cast<int>(together_));
-        for (; now < together_; now = running_.load(acquire)) {
-            env::futex_wait(running_, now, forever);
-        }
-    }
-
-    idle_set idle_;
-    std::array<parker, Workers> parkers_;
-    std::array<env::cell<int>, Items> payload_;
-    Source items_;
-    env::atomic<std::uint32_t> executed_{0};
-    env::atomic<std::uint32_t> running_{0};
-    env::atomic<std::uint32_t> stop_{0};
-    std::uint32_t together_;
-};
-
 const registered_case one_each({
     .structure = "park",
     .name = "one worker finds the item of one producer",
@@ -292,7 +187,7 @@ const registered_case one_each({
     .limits = {.preemptions = 4, .stale_loads = 3},
     .body =
         [](scenario& s) {
-            small_scheduler<1, 1> tested(s);
+            small_scheduler<1, 1, flags<1>> tested(s);
             s.thread("worker", [&] { tested.work(0); });
             s.thread("producer", [&] { tested.produce(0); });
             s.finally([&] { tested.expect_quiet(); });
@@ -306,7 +201,7 @@ const registered_case both_needed({
     .limits = {.preemptions = 2, .random_executions = 40'000},
     .body =
         [](scenario& s) {
-            small_scheduler<2, 2> tested(s, 2);
+            small_scheduler<2, 2, flags<2>> tested(s, 2);
             s.thread("first worker", [&] { tested.work(0); });
             s.thread("second worker", [&] { tested.work(1); });
             s.thread("producer", [&] {
@@ -325,7 +220,7 @@ const registered_case two_producers({
     .limits = {.preemptions = 2, .random_executions = 40'000},
     .body =
         [](scenario& s) {
-            small_scheduler<1, 2> tested(s);
+            small_scheduler<1, 2, flags<2>> tested(s);
             s.thread("worker", [&] { tested.work(0); });
             s.thread("first producer", [&] { tested.produce(0); });
             s.thread("second producer", [&] { tested.produce(1); });
@@ -340,7 +235,7 @@ const registered_case crowd({
     .limits = {.preemptions = 2, .stale_loads = 1, .random_executions = 60'000},
     .body =
         [](scenario& s) {
-            small_scheduler<2, 2> tested(s, 2);
+            small_scheduler<2, 2, flags<2>> tested(s, 2);
             s.thread("first worker", [&] { tested.work(0); });
             s.thread("second worker", [&] { tested.work(1); });
             s.thread("first producer", [&] { tested.produce(0); });
@@ -356,7 +251,7 @@ const registered_case offered({
     .limits = {.preemptions = 3, .stale_loads = 2, .random_executions = 40'000},
     .body =
         [](scenario& s) {
-            small_scheduler<1, 1> tested(s);
+            small_scheduler<1, 1, flags<1>> tested(s);
             s.thread("worker", [&] { tested.work(0); });
             s.thread("offerer", [&] {
                 tested.offer(0);

@@ -15,6 +15,7 @@
 #include "sched/spill_list.hpp"
 #include "stress_scale.hpp"
 #include "support/catch.hpp"
+#include "weft/task/runnable.hpp"
 
 using namespace weft::detail;
 
@@ -23,7 +24,7 @@ TEST_CASE("stress: the spill list gives each runnable once and in order", "[stre
     constexpr std::size_t poppers = 2;
     const std::size_t each = weft::test::stress_iterations(20'000);
     static constexpr runnable_ops nothing{nullptr, nullptr, nullptr};
-    spill_list list;
+    spill_list<real_environment, runnable> list;
     std::vector<std::deque<runnable>> all(pushers);
     for (auto& mine : all) {
         for (std::size_t i = 0; i < each; ++i) mine.emplace_back(nothing, nullptr, nullptr);

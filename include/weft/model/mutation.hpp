@@ -23,6 +23,12 @@ enum class mutation : std::uint8_t {
     deque_front_if_without_cas,  ///< take_front_if() takes without racing for it (I2)
     deque_batch_unclaimed,       ///< steal_half() moves the top by one less than it takes (I2)
     deque_steal_rereads_top,     ///< steal() uses a top that it read after the fence (P3)
+    // include/weft/queue/ticket_count.hpp
+    ticket_claimed_without_cas,  ///< a claim does not look whether another was faster (I2)
+    ticket_gives_up,             ///< take() leaves with a ticket and without its item (I2)
+    // runtime/sched/spill_list.hpp
+    spill_pushes_unlocked,  ///< push() links without the lock
+    spill_count_is_kept,    ///< push() leaves the count as it was (P1)
     // include/weft/park/parker.hpp
     parker_parks_over_token,      ///< park overwrites a token instead of consuming it (I1)
     parker_wakes_first,           ///< unpark() wakes the futex before it stores the token (P1)
@@ -58,6 +64,12 @@ enum class mutation : std::uint8_t {
     lifecycle_wake_through_busy,     ///< wake() does not heed a canceller at work (I2)
     lifecycle_forget_deferred_wake,  ///< release() leaves a deferred wake undone (I2)
     lifecycle_finish_over_request,   ///< finish() lets a value pass over a request (I4)
+    // runtime/sched/guarded_wheel.hpp
+    timer_disarms_unlocked,     ///< disarm() does not take the lock
+    timer_disarms_what_is_due,  ///< disarm() says "it will not fire" of what is about to (G1)
+    timer_fires_under_lock,     ///< fire_due() calls out with the lock held (G2)
+    // include/weft/time/expiry.hpp
+    expiry_ends_before_it_is_applied,  ///< a scope that comes too late does not wait (W1)
     // include/weft/task/join_count.hpp
     join_forgets_its_own,          ///< share() does not hand in what the home has counted (J1)
     join_counts_locally_for_ever,  ///< a home that has shared goes on counting by itself (J1)

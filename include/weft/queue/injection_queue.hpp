@@ -9,27 +9,17 @@
 //
 // Protocol: injection queue                      checked by: tests/stress/injection_stress_test.cpp
 // Roles      producer (any thread) · consumer w (worker w only, with its own token)
-// Word       tickets_ items published and not yet claimed, never below zero
-// Fields     worker tokens → worker-confined; a stripe's token → its mutex; tickets_ → atomic
-// Invariants I1 tickets_ is at most the number of items inside minus the claims still to be served:
-//               it is raised after the item is in, and lowered before one is taken out.
-//            I2 who lowers it owns one item, any one, and looks until it has it.
-// Edges      P1 enqueue, then tickets_ RMW release → tickets_ CAS acquire: the item is inside
-//            P2 store-load pair, made by idle_set's fences: {push, fence, read who is idle} /
-//               {announce, fence, read tickets_}. A re-scan that reads zero has the proof:
-//               all that was published is claimed by a worker that is awake, or its producer will
-//               see this worker idle.
-// Races      Why tickets: inside ConcurrentQueue a consumer that loses a race for the last item
-//            counts itself in and out again; meanwhile another consumer can be told "empty" though
-//            a new item is there. If that one goes to sleep on it, the item is stranded. Here it
-//            holds a ticket and looks again.
+// Fields     worker tokens → worker-confined; a stripe's token → its mutex; tickets_ → its own
+//            protocol, ticket_count.hpp, under the model checker with a queue in parts as storage
 // Order      Items of one producer come out in the order in which they went in, if one consumer
 //            takes them. A foreign thread always uses the same stripe. With one worker there is one
 //            stripe for all, so the order is that of the pushes, whoever made them.
 // Progress   A consumer with a ticket waits only for others that are inside try_dequeue().
 // Shutdown   No push may overlap the destructor. Items still inside are the caller's to take.
 // Fact       Explicit producer tokens only: version 1.0.3 (Debian 12) has a data race in implicit
-//            producers. No bulk enqueue: it is exempt from TSan there.
+//            producers. No bulk enqueue: it is exempt from TSan there. A consumer that loses a race
+//            for the last item there counts itself in and out again; until it is out, another one
+//            can be told "empty" though a new item is there.
 #pragma once
 
 #include <cstddef>
@@ -37,6 +27,7 @@
 #include <span>
 
 #include "weft/model/environment.hpp"
+#include "weft/queue/ticket_count.hpp"
 
 namespace weft::detail {
 
@@ -54,17 +45,13 @@ public:
         return maybe_nonempty() ? pop_slowly(worker) : nullptr;
     }
     [[nodiscard]] std::size_t try_pop_bulk(std::size_t worker, std::span<void*> into) noexcept;
-    [[nodiscard]] bool maybe_nonempty() const noexcept {
-        return tickets_.load(std::memory_order_relaxed) != 0;  // P2; P1 is in the claim
-    }
+    [[nodiscard]] bool maybe_nonempty() const noexcept { return !tickets_.is_zero(); }
 
 private:
     struct body;
     [[nodiscard]] void* pop_slowly(std::size_t worker) noexcept;
-    [[nodiscard]] std::size_t claim(std::size_t most) noexcept;
-    void publish() noexcept;
 
-    alignas(64) real_environment::atomic<std::size_t> tickets_{0};
+    alignas(64) ticket_count<real_environment> tickets_;
     alignas(64) std::unique_ptr<body> body_;
 };
 
@@ -79,7 +66,8 @@ public:
     /// Worker `worker`, without the lock of a stripe.
     void push(std::size_t worker, T& item) { storage_.push(worker, &item); }
 
-    /// Worker `worker`: one item or nullptr. Exact, so a parker's re-scan may rely on nullptr (P2).
+    /// Worker `worker`: one item or nullptr. Exact, so a parker's re-scan may rely on nullptr (P2
+    /// of ticket_count.hpp).
     [[nodiscard]] T* try_pop(std::size_t worker) noexcept {
         return static_cast<T*>(storage_.try_pop(worker));
     }
@@ -95,7 +83,7 @@ public:
     }
     static constexpr std::size_t batch_limit = 32;
 
-    /// Any thread. After the parker's fence, false is exact (P2); true may be out of date.
+    /// Any thread. After the parker's fence, false is exact; true may be out of date.
     [[nodiscard]] bool maybe_nonempty() const noexcept { return storage_.maybe_nonempty(); }
 
 private:

@@ -1,24 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the weft authors
 
-// with_timeout: a limit on how long a coroutine may take, run in place in the caller's task.
-//
-// Protocol: expiry against the end of the body        checked by: tests/stress/timeout_stress_test
-// Roles      body's worker · the thread that drives the wheel, once
-// Word       fired: the request has been applied
-// Invariants W1 once disarm says "too late", the scope waits until the request has been applied, so
-//            no request leaks past the scope and the runnable outlives the request.
-// Edges      W2 fired release → end acquire: the request and its epoch
-// Progress   the scope waits for a few instructions of the wheel's thread, which holds no lock.
+// with_timeout: a limit on how long a coroutine may take, run in place in the caller's task. How
+// its timer meets its end: expiry.hpp.
 #pragma once
 
-#include <atomic>
 #include <coroutine>
 #include <exception>
 #include <utility>
 
 #include "weft/error.hpp"
 #include "weft/task/coro.hpp"
+#include "weft/time/expiry.hpp"
 #include "weft/time/sleep.hpp"
 
 namespace weft {
@@ -43,8 +36,7 @@ private:
     time_point until_;
     runnable* self_ = nullptr;
     std::uint32_t baseline_ = 0;
-    std::uint32_t epoch_ = 0;
-    real_environment::atomic<bool> fired_{false};
+    expiry<real_environment> expiry_;
 };
 
 template <class T>

@@ -14,6 +14,7 @@
 
 #include "cases.hpp"
 #include "weft/task/lifecycle.hpp"
+#include "weft/wheel/timer_entry.hpp"
 
 namespace weft::model {
 
@@ -21,8 +22,9 @@ using task_life = weft::detail::lifecycle<mutable_environment>;
 
 class modelled_task;
 
-/// Lives in the frame of the task that waits.
-struct frame_operation {
+/// Lives in the frame of the task that waits; a timer entry as well, for those that wait on a
+/// wheel.
+struct frame_operation : weft::detail::timer_entry {
     frame_operation(modelled_task* waiter, modelled_task* awaited)
         : waiting(waiter), child(awaited) {}
     mutable_environment::cell<int> result{0};  // written by the completer
@@ -32,21 +34,35 @@ struct frame_operation {
     mutable_environment::cell<modelled_task*> child;  // null for a leaf
 };
 
-/// The structure that will complete an operation, with room for one: a timer, a lock, a task's end.
-struct completion {
+/// The structure that will complete an operation.
+class completion_source {
+public:
+    /// Owner. False: it is complete already.
+    virtual bool add(frame_operation* op) = 0;
+    /// Canceller. False: it is completed, or about to be.
+    virtual bool remove(frame_operation* op) = 0;
+    [[nodiscard]] virtual bool holds(frame_operation* op) = 0;
+
+protected:
+    ~completion_source() = default;
+};
+
+/// One with room for one: a lock, a task's end.
+struct completion final : completion_source {
     static frame_operation* completed() { return reinterpret_cast<frame_operation*>(8); }
 
-    /// Owner. False: it is complete already.
-    bool add(frame_operation* op) {
+    bool add(frame_operation* op) override {
         frame_operation* none = nullptr;
         return waiter.compare_exchange_strong(none, op, std::memory_order_acq_rel,
                                               std::memory_order_acquire);
     }
-    bool remove(frame_operation* op) {
+    bool remove(frame_operation* op) override {
         return waiter.compare_exchange_strong(op, nullptr, std::memory_order_acq_rel,
                                               std::memory_order_acquire);
     }
-    bool holds(frame_operation* op) { return waiter.load(std::memory_order_acquire) == op; }
+    bool holds(frame_operation* op) override {
+        return waiter.load(std::memory_order_acquire) == op;
+    }
 
     mutable_environment::atomic<frame_operation*> waiter{nullptr};
 };
@@ -57,7 +73,7 @@ public:
 
     // Owner.
     /// Waits on `on`, or on the end of `child`. True: a cancellation is delivered.
-    bool suspend(completion& on, modelled_task* child = nullptr) {
+    bool suspend(completion_source& on, modelled_task* child = nullptr) {
         auto op = std::make_unique<frame_operation>(this, child);
         is_added_ = false;
         operation_.store(op.get());
@@ -91,9 +107,12 @@ public:
     static void complete(completion& on) {
         frame_operation* op =
             on.waiter.exchange(completion::completed(), std::memory_order_acq_rel);
-        if (op == nullptr) return;
-        op->result.store(1);
-        modelled_task& waiting = *op->waiting.load();
+        if (op != nullptr) wake(*op);
+    }
+    /// Completes an operation that its source has let go of.
+    static void wake(frame_operation& op) {
+        op.result.store(1);
+        modelled_task& waiting = *op.waiting.load();
         if (waiting.word_.wake() == task_life::wake_duty::enqueue) waiting.enqueue();
     }
 
@@ -195,7 +214,7 @@ private:
 
     task_life word_;
     mutable_environment::cell<frame_operation*> operation_{nullptr};
-    mutable_environment::cell<completion*> where_{nullptr};
+    mutable_environment::cell<completion_source*> where_{nullptr};
     mutable_environment::atomic<std::uint32_t> queued_{0};
     completion ended_;
 

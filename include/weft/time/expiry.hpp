@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+// How the expiry of a scope's deadline meets the scope's end: the timer asks the scope's task to
+// stop, then says so here, and a scope that comes too late to disarm its timer waits for that.
+//
+// Protocol: expiry                                        checked by: tests/model/timer_model.cpp
+// Roles      scope (the worker that runs its body) · driver (the thread that fires its timer, once)
+// Word       applied: the request has been made
+// Fields     epoch_ → the driver until applied, then the scope
+// Invariants W1 a scope whose timer will fire does not end before `applied`: no request leaks past
+//               it, and it and its task outlive the request.
+//            W2 `applied` is the driver's last touch of the scope.
+// Edges      W3 apply release → end acquire: the request and its epoch
+// Progress   the scope waits for a few instructions of the driver, who holds no lock.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+
+#include "weft/model/environment.hpp"
+#include "weft/model/mutation.hpp"
+
+namespace weft::detail {
+
+template <class Env>
+class expiry {
+public:
+    /// Driver, or the scope itself at its begin. `epoch`: of the request, for withdraw().
+    void apply(std::uint32_t epoch) noexcept {
+        epoch_.store(epoch);
+        applied_.store(true, std::memory_order_release);  // W3 W2
+    }
+
+    /// Scope, at its end: the epoch of the request, if one was made. `disarm()` says whether the
+    /// timer will not fire; `pause()` is called while it is about to have fired.
+    template <class Disarm, class Pause>
+    [[nodiscard]] std::optional<std::uint32_t> end(Disarm disarm, Pause pause) noexcept {
+        if (!is_applied()) {
+            if (disarm()) return std::nullopt;
+            if (mutated<Env>(mutation::expiry_ends_before_it_is_applied)) return 0;
+            while (!is_applied()) pause();  // W1
+        }
+        return epoch_.load();
+    }
+
+private:
+    [[nodiscard]] bool is_applied() const noexcept {
+        return applied_.load(std::memory_order_acquire);  // W3
+    }
+
+    typename Env::template cell<std::uint32_t> epoch_{0};
+    typename Env::template atomic<bool> applied_{false};
+};
+
+}  // namespace weft::detail

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+// Timers under the model checker: the wheel behind its lock, a task that sleeps on it
+// (engine/modelled_task.hpp), a scope with a deadline, drivers and cancellers. Each arming ends
+// once, fired or disarmed; nothing touches a frame or a scope that has gone on.
+#include <array>
+#include <cstdint>
+#include <memory>
+
+#include "engine/cases.hpp"
+#include "engine/modelled_task.hpp"
+#include "sched/guarded_wheel.hpp"
+#include "support/catch.hpp"
+#include "weft/time/expiry.hpp"
+
+namespace weft::model {
+
+namespace {
+
+using env = mutable_environment;
+using weft::detail::time_point;
+using weft::detail::timer_entry;
+using expiry = weft::detail::expiry<env>;
+
+constexpr auto acquire = std::memory_order_acquire;
+constexpr auto release = std::memory_order_release;
+
+/// The real wheel, which has no shared words; a cell shows who enters it at the same time.
+class watched_wheel : public weft::detail::timer_wheel {
+public:
+    using timer_wheel::timer_wheel;
+    void insert(timer_entry& entry, time_point deadline) noexcept {
+        inside_.store(1);
+        timer_wheel::insert(entry, deadline);
+    }
+    bool remove(timer_entry& entry) noexcept {
+        inside_.store(1);
+        return timer_wheel::remove(entry);
+    }
+    std::size_t expire(time_point now, weft::detail::timer_list& due) noexcept {
+        inside_.store(1);
+        return timer_wheel::expire(now, due);
+    }
+
+private:
+    env::cell<int> inside_{0};
+};
+
+using wheel = weft::detail::guarded_wheel<env, watched_wheel>;
+
+constexpr std::chrono::milliseconds ahead{5};
+
+/// What a task sleeps on: an entry of the wheel in the frame of its operation.
+class sleep_source final : public completion_source {
+public:
+    explicit sleep_source(wheel& timers) : timers_(timers) {}
+    bool add(frame_operation* op) override {
+        timers_.arm(*op, env::now() + ahead);
+        return true;
+    }
+    bool remove(frame_operation* op) override { return timers_.disarm(*op); }
+    bool holds(frame_operation* op) override { return op->is_armed(); }
+
+private:
+    wheel& timers_;
+};
+
+/// A wheel with its drivers, who go on until all owners are done.
+class driven_wheel {
+public:
+    explicit driven_wheel(scenario& s, std::uint32_t owners) : left_(owners) {
+        s.name(timers_, "wheel");
+        s.name(left_, "owners");
+    }
+
+    [[nodiscard]] wheel& timers() { return timers_; }
+    void leave() { left_.fetch_sub(1, release); }
+
+    /// Fires sleeps.
+    void drive() {
+        drive([](timer_entry& due) { modelled_task::wake(static_cast<frame_operation&>(due)); });
+    }
+    template <class Fire>
+    void drive(Fire fire) {
+        while (left_.load(acquire) != 0) {
+            timers_.fire_due(env::now() + 2 * ahead, fire);
+            env::relax();
+        }
+    }
+
+private:
+    wheel timers_;
+    env::atomic<std::uint32_t> left_;
+};
+
+/// A task that sleeps `rounds` times, with a canceller or without one.
+scenario_body sleeping(int rounds, int drivers, bool is_cancelled) {
+    return [=](scenario& s) {
+        driven_wheel clock(s, 1);
+        modelled_task task(s, "task");
+        s.thread("owner", [&, rounds, is_cancelled] {
+            sleep_source until(clock.timers());
+            for (int round = 0; round < rounds; ++round) {
+                require(!task.suspend(until) || is_cancelled, "nobody cancels");
+            }
+            task.finish();
+            clock.leave();
+        });
+        for (int i = 0; i < drivers; ++i) s.thread("driver", [&] { clock.drive(); });
+        if (is_cancelled) s.thread("canceller", [&] { static_cast<void>(task.cancel()); });
+        s.finally([&] { task.expect_all_answered(); });
+    };
+}
+
+const registered_case fires({
+    .structure = "timer",
+    .name = "a sleep ends once, whichever of two drivers finds it due",
+    .kills = {},
+    .limits = {.preemptions = 3, .stale_loads = 1, .exhaustive_executions = 60'000},
+    .body = sleeping(1, 2, false),
+});
+
+const registered_case cancelled_sleep({
+    .structure = "timer",
+    .name = "a cancel and the deadline race for a sleep",
+    .kills = {mutation::timer_disarms_unlocked, mutation::timer_disarms_what_is_due},
+    .limits = {.preemptions = 4, .stale_loads = 1, .exhaustive_executions = 60'000},
+    .body = sleeping(1, 1, true),
+});
+
+const registered_case sleeps_again({
+    .structure = "timer",
+    .name = "a sleep that was disarmed or has fired leaves nothing to the next one",
+    .kills = {mutation::timer_disarms_what_is_due},
+    .limits = {.preemptions = 2,
+               .stale_loads = 1,
+               .random_executions = 40'000,
+               .exhaustive_executions = 60'000},
+    .body = sleeping(2, 1, true),
+});
+
+/// A scope with a deadline on the wheel, as with_timeout.
+class modelled_scope final : public timer_entry {
+public:
+    modelled_scope(modelled_task& task, wheel& timers) : task_(task), timers_(timers) {}
+
+    void enter() { timers_.arm(*this, env::now() + ahead); }
+    void leave() {
+        const auto disarm = [this] { return timers_.disarm(*this); };
+        if (const auto epoch = expiry_.end(disarm, [] { env::relax(); })) task_.withdraw(*epoch);
+    }
+    void fire() {
+        std::uint32_t epoch = 0;
+        require(task_.cancel(&epoch), "a scope's task is not done");
+        expiry_.apply(epoch);
+    }
+
+private:
+    modelled_task& task_;
+    wheel& timers_;
+    expiry expiry_;
+};
+
+const registered_case timeout({
+    .structure = "timer",
+    .name = "a deadline meets the end of its scope, whose request is withdrawn with it",
+    .kills = {mutation::expiry_ends_before_it_is_applied, mutation::timer_disarms_what_is_due},
+    .limits = {.preemptions = 3, .stale_loads = 1, .exhaustive_executions = 60'000},
+    .body =
+        [](scenario& s) {
+            driven_wheel clock(s, 1);
+            modelled_task task(s, "task");
+            completion one;
+            s.thread("owner", [&] {
+                auto scope = std::make_unique<modelled_scope>(task, clock.timers());
+                scope->enter();
+                static_cast<void>(task.suspend(one));
+                scope->leave();
+                scope.reset();
+                task.finish();
+                clock.leave();
+            });
+            s.thread("driver", [&] {
+                clock.drive([](timer_entry& due) { static_cast<modelled_scope&>(due).fire(); });
+            });
+            s.thread("completer", [&] { modelled_task::complete(one); });
+            s.finally([&] {
+                task.expect_all_answered();
+                require(task.cancelling() == 0, "no request leaks past its scope");
+                require(!task.has_ended_cancelled(), "nor does what it asked for");
+            });
+        },
+});
+
+/// The body sleeps on the wheel of the scope's own timer: the expiry disarms in the wheel that
+/// fires it.
+const registered_case timeout_of_a_sleep({
+    .structure = "timer",
+    .name = "a deadline ends a sleep on the wheel that fires it",
+    .kills = {mutation::timer_fires_under_lock},
+    .limits = {.preemptions = 3, .stale_loads = 1, .exhaustive_executions = 60'000},
+    .body =
+        [](scenario& s) {
+            driven_wheel clock(s, 1);
+            modelled_task task(s, "task");
+            modelled_scope* scope = nullptr;
+            s.thread("owner", [&] {
+                auto own = std::make_unique<modelled_scope>(task, clock.timers());
+                sleep_source until(clock.timers());
+                scope = own.get();
+                own->enter();
+                static_cast<void>(task.suspend(until));
+                own->leave();
+                own.reset();
+                task.finish();
+                clock.leave();
+            });
+            s.thread("driver", [&] {
+                clock.drive([&](timer_entry& due) {
+                    if (&due == scope) return scope->fire();
+                    modelled_task::wake(static_cast<frame_operation&>(due));
+                });
+            });
+            s.finally([&] {
+                task.expect_all_answered();
+                require(task.cancelling() == 0, "no request leaks past its scope");
+            });
+        },
+});
+
+}  // namespace
+
+TEST_CASE("a timer fires once or is disarmed, and outlives neither frame nor scope", "[timer]") {
+    check_cases("timer");
+}
+
+}  // namespace weft::model
