@@ -6,15 +6,14 @@
 #include <sys/mman.h>
 
 #include <cstdint>
-#include <new>
 
 namespace weft::detail {
 
-std::byte* map_huge_page() {
+std::byte* map_huge_page() noexcept {
     // Somewhere in twice the size lies a multiple of it; the rest goes back at once.
     void* const mapped = mmap(nullptr, 2 * huge_page_bytes, PROT_READ | PROT_WRITE,
                               MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (mapped == MAP_FAILED) throw std::bad_alloc();
+    if (mapped == MAP_FAILED) return nullptr;
     auto* const all = static_cast<std::byte*>(mapped);
     const std::size_t before =
         huge_page_bytes - reinterpret_cast<std::uintptr_t>(all) % huge_page_bytes;

@@ -10,8 +10,8 @@ namespace weft::detail {
 
 inline constexpr std::size_t huge_page_bytes = std::size_t{2} << 20;
 
-/// Zeroed once it is touched; whether it is one page or many small ones the system decides. Throws
-/// std::bad_alloc.
-[[nodiscard]] std::byte* map_huge_page();
+/// Zeroed once it is touched; whether it is one page or many small ones the system decides. Null
+/// where the system refuses.
+[[nodiscard]] std::byte* map_huge_page() noexcept;
 
 }  // namespace weft::detail

@@ -72,11 +72,11 @@ struct alignas(64) stripe {
     moodycamel::ProducerToken in;
 };
 
-/// Before the n-th look for an item that is another consumer's until that one is out of the queue:
-/// it is a few instructions away, or preempted.
-void pause_before(unsigned attempt) noexcept {
-    if (attempt == 0) return;
-    if (attempt < 64) {
+/// Before look number `n` for an item that another consumer, who is still inside the queue, hides:
+/// that one is a few instructions away, or preempted.
+void pause_before_look(unsigned n) noexcept {
+    if (n == 0) return;
+    if (n < 64) {
         real_environment::relax();
     } else {
         std::this_thread::yield();  // the other one may need this core
@@ -105,9 +105,11 @@ struct injection_storage::body {
         const fenced_region region;
         require(queue.enqueue(token, item));
     }
-    [[nodiscard]] std::size_t dequeue(std::size_t worker, std::span<void*> into) noexcept {
+    /// Null: there is nothing, or it is hidden.
+    [[nodiscard]] void* dequeue(std::size_t worker) noexcept {
         const fenced_region region;
-        return queue.try_dequeue_bulk(tokens[worker]->out, into.data(), into.size());
+        void* item = nullptr;
+        return queue.try_dequeue(tokens[worker]->out, item) ? item : nullptr;
     }
     [[nodiscard]] stripe& own_stripe() {
         const std::size_t hash = std::hash<std::thread::id>{}(std::this_thread::get_id());
@@ -138,16 +140,10 @@ void injection_storage::push(std::size_t worker, void* item) {
 }
 
 void* injection_storage::pop_slowly(std::size_t worker) noexcept {
-    void* item = nullptr;
-    return try_pop_bulk(worker, std::span(&item, 1)) == 1 ? item : nullptr;
-}
-
-std::size_t injection_storage::try_pop_bulk(std::size_t worker, std::span<void*> into) noexcept {
-    const auto dequeue = [&](std::size_t from, std::size_t to, unsigned attempt) {
-        pause_before(attempt);
-        return body_->dequeue(worker, into.subspan(from, to - from));
-    };
-    return tickets_.take(into.size(), dequeue);
+    return tickets_.take([&](unsigned n) {
+        pause_before_look(n);
+        return body_->dequeue(worker);
+    });
 }
 
 }  // namespace weft::detail

@@ -195,7 +195,7 @@ runnable* worker::take_slot() noexcept {
 
 void worker::resume(runnable& next) noexcept {
     current.set(next);  // counted before, so that nobody takes it for what ran last
-    bool first_step = next.runs++ == 0;
+    bool first_step = next.count_run();
     if (first_step && next.lifecycle.has_requests()) [[unlikely]] {
         if (std::coroutine_handle<> after = next.ops->abandon(next)) after.resume();
     } else {
@@ -247,7 +247,7 @@ inline std::coroutine_handle<> worker::turn_to(runnable& next) noexcept {
     found_in_ = trace::run_source::inline_call;
     begin_run(next);
     current.set(next);
-    const bool first_step = next.runs++ == 0;
+    const bool first_step = next.count_run();
     if (first_step && next.lifecycle.has_requests()) [[unlikely]]
         return next.ops->abandon(next);
     return transfer(next, next.resume_point);

@@ -4,13 +4,14 @@
 // Where ready runnables go when a queue has no memory to grow: what is ready is never lost, and
 // queueing it never throws. A list through the runnables themselves, first in, first out.
 //
-// Protocol: spill list   checked by: tests/model/injection_model.cpp, stress/spill_stress_test.cpp
+// Protocol: spill list
+//            checked by: tests/model/injection_model.cpp, tests/stress/spill_stress_test.cpp
 // Roles      any thread pushes · workers pop
 // Word       count: runnables inside, so that nobody takes the lock for an empty list
 // Fields     first_, last_, the links → mutex_
 // Edges      P1 store-load pair, made by idle_set's fences like the injection queue's: {push,
-//               fence, read who is idle} / {announce, fence, read count}. The mutex carries the
-//               runnable.
+//               fence, read who is idle} / {announce, fence, read count}
+//            P2 push's unlock release → pop's lock acquire: the runnable
 #pragma once
 
 #include <atomic>
@@ -30,18 +31,15 @@ public:
     /// The caller notifies, as for every queue.
     void push(Item& ready) noexcept {
         if (mutated<Env>(mutation::spill_pushes_unlocked)) return link(ready);
-        const std::scoped_lock lock(mutex_);
+        const std::scoped_lock lock(mutex_);  // P2
         link(ready);
     }
 
     [[nodiscard]] Item* pop() noexcept {
         if (count_.load(std::memory_order_relaxed) == 0) return nullptr;  // P1
-        const std::scoped_lock lock(mutex_);
-        Item* const found = first_.load();
-        if (found == nullptr) return nullptr;
-        first_.store(found->next_spilled);
-        count_.fetch_sub(1, std::memory_order_relaxed);  // P1
-        return found;
+        if (mutated<Env>(mutation::spill_pops_unlocked)) return unlink();
+        const std::scoped_lock lock(mutex_);  // P2
+        return unlink();
     }
 
 private:
@@ -53,8 +51,14 @@ private:
             last_.load()->next_spilled = &ready;
         }
         last_.store(&ready);
-        if (mutated<Env>(mutation::spill_count_is_kept)) return;
         count_.fetch_add(1, std::memory_order_relaxed);  // P1
+    }
+    [[nodiscard]] Item* unlink() noexcept {
+        Item* const found = first_.load();
+        if (found == nullptr) return nullptr;
+        first_.store(found->next_spilled);
+        count_.fetch_sub(1, std::memory_order_relaxed);  // P1
+        return found;
     }
 
     futex_mutex<Env> mutex_;

@@ -13,6 +13,7 @@
 #include <memory>
 #include <utility>
 
+#include "weft/base/check.hpp"
 #include "weft/task/task_state.hpp"
 
 namespace weft::detail {
@@ -57,6 +58,7 @@ public:
     }
     /// `here`: by the thread that adds. What others free it takes last: the lines are theirs.
     void remove(const task_state& task, bool here) noexcept {
+        WEFT_DCHECK(*task.registry_slot == reinterpret_cast<slot>(&task), "removed twice");
         slot*& list = here ? free_ : freed_elsewhere_;
         *task.registry_slot = reinterpret_cast<slot>(list) + 1;
         list = task.registry_slot;
@@ -65,9 +67,12 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     template <class Visit>
     void for_each(Visit visit) const {
-        for (const segment* part = first_.get(); part != nullptr; part = part->next.get()) {
+        std::size_t left = size_;
+        for (const segment* part = first_.get(); left != 0; part = part->next.get()) {
             for (const slot each : part->slots) {
-                if ((each & 1) == 0) visit(*reinterpret_cast<task_state*>(each));
+                if ((each & 1) != 0) continue;
+                visit(*reinterpret_cast<task_state*>(each));
+                --left;
             }
         }
     }

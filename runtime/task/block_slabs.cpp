@@ -14,7 +14,6 @@ namespace weft::detail {
 namespace {
 
 constexpr std::size_t smallest_slab = std::size_t{64} << 10;
-
 constexpr std::align_val_t small_alignment{128};
 
 }  // namespace
@@ -34,15 +33,15 @@ block_slabs::range block_slabs::cut(std::size_t size, std::size_t wanted) {
 
 /// As much as there is already: the number of slabs grows with the logarithm, up to huge pages.
 void block_slabs::begin_another(std::size_t at_least) {
-    const std::size_t wanted = std::max(std::max(total_, at_least), smallest_slab);
-    const std::size_t bytes = std::min(std::bit_ceil(wanted), huge_page_bytes);
-    slab fresh;
-    fresh.begin = bytes == huge_page_bytes
-                      ? map_huge_page()
-                      : static_cast<std::byte*>(::operator new(bytes, small_alignment));
-    fresh.bytes = bytes;
+    const std::size_t wanted = std::max({total_, at_least, smallest_slab});
+    slab fresh{.bytes = std::bit_ceil(std::min(wanted, huge_page_bytes))};
+    if (fresh.bytes == huge_page_bytes) fresh.begin = map_huge_page();
+    if (fresh.begin == nullptr) {
+        if (fresh.bytes == huge_page_bytes) fresh.bytes = smallest_slab;  // what may be left
+        fresh.begin = static_cast<std::byte*>(::operator new(fresh.bytes, small_alignment));
+    }
     current_ = fresh;
-    total_ += bytes;
+    total_ += fresh.bytes;
 }
 
 }  // namespace weft::detail

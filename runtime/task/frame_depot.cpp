@@ -4,15 +4,14 @@
 #include "task/frame_depot.hpp"
 
 #include <algorithm>
-#include <array>
-#include <functional>
 #include <new>
 #include <utility>
-#include <vector>
 
 namespace weft::detail {
 
 namespace {
+
+constexpr std::size_t most_fresh_bytes = std::size_t{64} << 10;  // touched for one frame
 
 std::uint32_t length_of(const free_node* node) noexcept {
     std::uint32_t count = 0;
@@ -56,7 +55,7 @@ batch frame_depot::take(std::size_t index) {
     {
         std::lock_guard guard{mutex_};
         if (batch free = take_free(index); free.first != nullptr) return free;
-        fresh = slabs_.cut(size, batch_blocks);
+        fresh = slabs_.cut(size, std::min<std::size_t>(batch_blocks, most_fresh_bytes / size));
         cut_ += static_cast<std::int64_t>(fresh.blocks);
     }
     // The first to touch it, which may take the system a while. (A child that is forked just now

@@ -108,10 +108,9 @@ const audit audits[] = {
     {"join"},
     {"oneshot"},
     {"strand"},
-    {"watch", {"watch_gate.hpp", "running_slot.hpp", "duty_roster.hpp"}},
+    {"watch", {"running_slot.hpp"}},
     {"injection", {"ticket_count.hpp"}},
-    {"spill", {"spill_list.hpp"}},
-    {"timer", {"guarded_wheel.hpp", "expiry.hpp"}},
+    {"timer", {"expiry.hpp"}},
 };
 
 }  // namespace
@@ -121,7 +120,8 @@ TEST_CASE("a weakened order is noticed by a case of its structure", "[orders]") 
         DYNAMIC_SECTION(each.structure) {
             order_probe probe;
             static_cast<void>(is_noticed(each.structure, probe));
-            REQUIRE_FALSE(probe.met.empty());
+            REQUIRE(std::ranges::any_of(probe.met,
+                                        [&](const site& met) { return each.answers_for(met); }));
             std::map<std::string, std::size_t> unnoticed;
             std::string sites;
             for (std::size_t i = 0; i < probe.met.size(); ++i) {

@@ -157,12 +157,14 @@ const registered_case visited_with_await({
             s.name(slot, "slot");
             s.name(tasks, "tasks");
             s.name(await, "await");
-            s.thread("worker", [&] {
+            const bool is_cleared_first = s.choose(2) == 0;  // as by a task that suspends
+            s.thread("worker", [&, is_cleared_first] {
                 for (env::cell<int>& task : tasks) task.store(1);
                 slot.set(tasks[0]);
                 await.store(1);  // whole
                 slot.begin_direct(await);
                 slot.set(tasks[1]);
+                if (is_cleared_first) slot.clear();
                 slot.end_direct();
                 await.store(2);  // gone, as its task
                 tasks[1].store(2);

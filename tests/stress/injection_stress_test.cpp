@@ -59,14 +59,14 @@ TEST_CASE("stress: the injection queue gives each item once and in order", "[str
     std::atomic<std::size_t> left{(workers + foreign) * each};
     std::atomic<std::size_t> disorder{0};
     auto consume = [&](std::size_t w, std::vector<std::size_t>& last) {
-        auto take = [&](parcel& item) {
-            ++item.taken;
-            if (item.number <= last[item.producer]) disorder.fetch_add(1);
-            last[item.producer] = item.number;
+        for (int i = 0; i < 4; ++i) {
+            parcel* const item = queue.try_pop(w);
+            if (item == nullptr) return;
+            ++item->taken;
+            if (item->number <= last[item->producer]) disorder.fetch_add(1);
+            last[item->producer] = item->number;
             left.fetch_sub(1, std::memory_order_release);
-        };
-        if (parcel* item = queue.try_pop(w)) take(*item);
-        queue.try_pop_bulk(w, 3, take);
+        }
     };
     std::vector<std::thread> threads;
     for (std::size_t w = 0; w < workers; ++w) {

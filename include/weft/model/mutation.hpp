@@ -28,7 +28,7 @@ enum class mutation : std::uint8_t {
     ticket_gives_up,             ///< take() leaves with a ticket and without its item (I2)
     // runtime/sched/spill_list.hpp
     spill_pushes_unlocked,  ///< push() links without the lock
-    spill_count_is_kept,    ///< push() leaves the count as it was (P1)
+    spill_pops_unlocked,    ///< pop() unlinks without the lock
     // include/weft/park/parker.hpp
     parker_parks_over_token,      ///< park overwrites a token instead of consuming it (I1)
     parker_wakes_first,           ///< unpark() wakes the futex before it stores the token (P1)
@@ -66,9 +66,12 @@ enum class mutation : std::uint8_t {
     lifecycle_finish_over_request,   ///< finish() lets a value pass over a request (I4)
     // runtime/sched/guarded_wheel.hpp
     timer_disarms_unlocked,     ///< disarm() does not take the lock
+    timer_expires_unlocked,     ///< fire_due() does not take the lock
+    timer_fires_while_listed,   ///< fire_due() reads an entry's link after it has fired (G3)
     timer_disarms_what_is_due,  ///< disarm() says "it will not fire" of what is about to (G1)
     timer_fires_under_lock,     ///< fire_due() calls out with the lock held (G2)
     // include/weft/time/expiry.hpp
+    expiry_forgets_the_epoch,          ///< apply() does not say which request is the scope's (W3)
     expiry_ends_before_it_is_applied,  ///< a scope that comes too late does not wait (W1)
     // include/weft/task/join_count.hpp
     join_forgets_its_own,          ///< share() does not hand in what the home has counted (J1)

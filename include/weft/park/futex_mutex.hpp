@@ -5,7 +5,7 @@
 // before the kernel is asked. Half the cost of std::mutex where nobody waits, and independent of
 // the condition-variable machinery of the C library. Source: U. Drepper, Futexes Are Tricky (2011).
 //
-// Protocol: futex mutex                                    checked by: tests/unit/park, TSan
+// Protocol: futex mutex                                   checked by: tests/model/mutex_model.cpp
 // Roles      any thread
 // Word       free | held | contended (held, and somebody may sleep)
 // Invariants M1 who sleeps has seen `contended`; unlocking a contended mutex wakes one.

@@ -15,7 +15,8 @@
 // Invariants I1 an unpark() is never lost: after it the word is notified until the sleeper consumes
 //               the token, so a park that begins later returns at once. Tokens do not add up.
 //            I2 only the sleeper leaves `notified`, only the sleeper enters a parked state.
-// Edges      P1 unpark exchange release → consuming exchange acquire: what the waker did before
+// Edges      P1 unpark exchange release → consuming exchange acquire: what the waker did before,
+//               whether or not there is a token already (the duty roster's R3 rests on that)
 // Races      The sleeper's deadline passes while a waker calls unpark(): both exchange the word,
 //            the sleeper goes second and sees the token, or first and finds it the next time (I1).
 //            The waker reads parked_poll, but the poller returns for another reason before the

@@ -10,21 +10,18 @@
 // Protocol: injection queue                      checked by: tests/stress/injection_stress_test.cpp
 // Roles      producer (any thread) · consumer w (worker w only, with its own token)
 // Fields     worker tokens → worker-confined; a stripe's token → its mutex; tickets_ → its own
-//            protocol, ticket_count.hpp, under the model checker with a queue in parts as storage
+//            protocol, ticket_count.hpp
 // Order      Items of one producer come out in the order in which they went in, if one consumer
 //            takes them. A foreign thread always uses the same stripe. With one worker there is one
 //            stripe for all, so the order is that of the pushes, whoever made them.
 // Progress   A consumer with a ticket waits only for others that are inside try_dequeue().
 // Shutdown   No push may overlap the destructor. Items still inside are the caller's to take.
 // Fact       Explicit producer tokens only: version 1.0.3 (Debian 12) has a data race in implicit
-//            producers. No bulk enqueue: it is exempt from TSan there. A consumer that loses a race
-//            for the last item there counts itself in and out again; until it is out, another one
-//            can be told "empty" though a new item is there.
+//            producers. No bulk enqueue: it is exempt from TSan there.
 #pragma once
 
 #include <cstddef>
 #include <memory>
-#include <span>
 
 #include "weft/model/environment.hpp"
 #include "weft/queue/ticket_count.hpp"
@@ -44,7 +41,6 @@ public:
     [[nodiscard]] void* try_pop(std::size_t worker) noexcept {
         return maybe_nonempty() ? pop_slowly(worker) : nullptr;
     }
-    [[nodiscard]] std::size_t try_pop_bulk(std::size_t worker, std::span<void*> into) noexcept;
     [[nodiscard]] bool maybe_nonempty() const noexcept { return !tickets_.is_zero(); }
 
 private:
@@ -71,17 +67,6 @@ public:
     [[nodiscard]] T* try_pop(std::size_t worker) noexcept {
         return static_cast<T*>(storage_.try_pop(worker));
     }
-    /// Worker `worker`: up to `most` items, but no more than batch_limit; each goes to
-    /// `sink(T&)`. Returns how many.
-    template <class Sink>
-    std::size_t try_pop_bulk(std::size_t worker, std::size_t most, Sink&& sink) {
-        void* items[batch_limit];
-        const std::size_t limit = most < batch_limit ? most : batch_limit;
-        const std::size_t taken = storage_.try_pop_bulk(worker, std::span(items, limit));
-        for (std::size_t i = 0; i < taken; ++i) sink(*static_cast<T*>(items[i]));
-        return taken;
-    }
-    static constexpr std::size_t batch_limit = 32;
 
     /// Any thread. After the parker's fence, false is exact; true may be out of date.
     [[nodiscard]] bool maybe_nonempty() const noexcept { return storage_.maybe_nonempty(); }

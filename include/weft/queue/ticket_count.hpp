@@ -5,7 +5,7 @@
 // consumer "empty" though an item lies inside; with a count of tickets around it, who takes a
 // ticket owns an item, and who finds no ticket has a proof that may be slept upon.
 //
-// Protocol: ticket count                              checked by: tests/model/injection_model.cpp
+// Protocol: ticket count                             checked by: tests/model/injection_model.cpp
 // Roles      producer · consumer (any threads)
 // Word       tickets_ items published and not yet claimed, never below zero
 // Invariants I1 tickets_ is at most the number of items inside minus the claims still to be served:
@@ -16,14 +16,16 @@
 //               {announce, fence, read tickets_}. A re-scan that reads zero has the proof: all that
 //               was published is claimed by a worker that is awake, or its producer will see this
 //               worker idle.
-// Races      Why tickets: a consumer that scans the queue's parts one after the other can pass the
-//            part into which the next item goes, and find in the later ones that another consumer
-//            was faster. It is told "empty" while a new item is there; if it goes to sleep on that,
-//            the item is stranded. Here it holds a ticket and looks again.
+// Races      Why tickets. The storage is in parts, one for each producer, which a consumer scans in
+//            turn: it can pass the part into which the next item goes, and find in the later ones
+//            that others were faster. And a part counts its consumers in before they know that they
+//            will get an item, and those who will not out again: in between it looks empty. Either
+//            way a consumer is told "empty" while an item is inside that nobody has claimed; if it
+//            goes to sleep on that, the item is stranded. Here it holds a ticket and looks again.
 // Progress   a consumer with a ticket waits only for others that are inside the queue.
+// Shutdown   nothing to do: tickets left over are items left over.
 #pragma once
 
-#include <algorithm>
 #include <atomic>
 #include <cstddef>
 
@@ -45,23 +47,19 @@ public:
         return tickets_.load(std::memory_order_relaxed) == 0;  // P2; P1 is in the claim
     }
 
-    /// Consumer: takes up to `most` items out of the queue. dequeue(from, to, attempt) tries for
-    /// the items [from, to) and says how many it got; from the second attempt on it should pause
-    /// first. Returns how many, which is zero only if there was no ticket.
-    template <class Dequeue>
-    std::size_t take(std::size_t most, Dequeue dequeue) noexcept {
-        const std::size_t claimed = claim(most);
-        std::size_t taken = 0;
-        for (unsigned attempt = 0; taken < claimed; ++attempt) {  // I2
-            taken += dequeue(taken, claimed, attempt);
-            if (mutated<Env>(mutation::ticket_gives_up)) break;
-        }
-        return taken;
+    /// Consumer: an item, or a null one if there was no ticket. look(n) tries for one, from n = 0
+    /// on; it may fail while other consumers are inside the queue, and should pause where n > 0.
+    template <class Look>
+    auto take(Look look) noexcept -> decltype(look(0U)) {
+        if (!claim()) return {};
+        auto item = look(0U);
+        if (mutated<Env>(mutation::ticket_gives_up)) return item;
+        for (unsigned n = 1; !item; ++n) item = look(n);  // I2
+        return item;
     }
 
 private:
-    /// Lowers the count by what it returns, which is at most `most`.
-    [[nodiscard]] std::size_t claim(std::size_t most) noexcept;
+    [[nodiscard]] bool claim() noexcept;
 
     typename Env::template atomic<std::size_t> tickets_{0};
 };
@@ -69,21 +67,20 @@ private:
 // ---------------------------------------------------------------------------------------------
 
 template <class Env>
-std::size_t ticket_count<Env>::claim(std::size_t most) noexcept {
+bool ticket_count<Env>::claim() noexcept {
     std::size_t there = tickets_.load(std::memory_order_relaxed);  // P2; the CAS acquires
-    while (there != 0 && most != 0) {
-        const std::size_t taken = std::min(there, most);
+    while (there != 0) {
         if (mutated<Env>(mutation::ticket_claimed_without_cas)) {
-            tickets_.store(there - taken, std::memory_order_relaxed);  // the planted fault itself
-            return taken;
+            tickets_.store(there - 1, std::memory_order_relaxed);  // the planted fault itself
+            return true;
         }
-        if (tickets_.compare_exchange_weak(there, there - taken,
-                                           std::memory_order_acquire,     // P1: items are inside
+        if (tickets_.compare_exchange_weak(there, there - 1,
+                                           std::memory_order_acquire,     // P1: an item is inside
                                            std::memory_order_relaxed)) {  // reloaded, try again
-            return taken;
+            return true;
         }
     }
-    return 0;
+    return false;
 }
 
 }  // namespace weft::detail

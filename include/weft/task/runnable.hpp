@@ -96,6 +96,14 @@ struct runnable {
     runnable& operator=(const runnable&) = delete;
     ~runnable() {}
 
+    /// Whoever resumes it, before. True if the body has not begun.
+    [[nodiscard]] bool count_run() noexcept {
+        const bool is_first = runs == 0;
+        const bool wraps = __builtin_add_overflow(runs, 1U, &runs);
+        runs += wraps ? 1U : 0U;  // 0 says something else
+        return is_first;
+    }
+
     life lifecycle;
     reason_slot reason;
     std::coroutine_handle<> resume_point;

@@ -4,15 +4,22 @@
 // How the expiry of a scope's deadline meets the scope's end: the timer asks the scope's task to
 // stop, then says so here, and a scope that comes too late to disarm its timer waits for that.
 //
-// Protocol: expiry                                        checked by: tests/model/timer_model.cpp
-// Roles      scope (the worker that runs its body) · driver (the thread that fires its timer, once)
+// Protocol: expiry      checked by: tests/model/timer_model.cpp,
+// tests/stress/timeout_stress_test.cpp Roles      scope (the worker that runs its body) · driver
+// (the thread that fires its timer, once;
+//            where the deadline has passed at the start, the scope itself)
 // Word       applied: the request has been made
 // Fields     epoch_ → the driver until applied, then the scope
 // Invariants W1 a scope whose timer will fire does not end before `applied`: no request leaks past
 //               it, and it and its task outlive the request.
 //            W2 `applied` is the driver's last touch of the scope.
 // Edges      W3 apply release → end acquire: the request and its epoch
-// Progress   the scope waits for a few instructions of the driver, who holds no lock.
+// Races      the body ends while the timer fires: disarm() says which comes first. If the timer
+//            does, the scope waits (W1) and withdraws a request that nobody wants any more.
+// Progress   the scope waits for the rest of a driver's pass up to its own entry: what fires before
+//            it, and its own request, which walks the tasks that its task awaits. The driver waits
+//            for nobody and resumes nothing while it fires, so it is never the scope's own thread.
+// Shutdown   memory goes with the scope's frame.
 #pragma once
 
 #include <atomic>
@@ -27,14 +34,14 @@ namespace weft::detail {
 template <class Env>
 class expiry {
 public:
-    /// Driver, or the scope itself at its begin. `epoch`: of the request, for withdraw().
+    /// Driver, or the scope itself at its start. `epoch`: of the request, for withdraw().
     void apply(std::uint32_t epoch) noexcept {
-        epoch_.store(epoch);
+        if (!mutated<Env>(mutation::expiry_forgets_the_epoch)) epoch_.store(epoch);
         applied_.store(true, std::memory_order_release);  // W3 W2
     }
 
-    /// Scope, at its end: the epoch of the request, if one was made. `disarm()` says whether the
-    /// timer will not fire; `pause()` is called while it is about to have fired.
+    /// Scope, at its end: the epoch of the request, if one was made. disarm() says whether the
+    /// timer will not fire; pause() is called until the driver has applied the request.
     template <class Disarm, class Pause>
     [[nodiscard]] std::optional<std::uint32_t> end(Disarm disarm, Pause pause) noexcept {
         if (!is_applied()) {

@@ -22,11 +22,19 @@ using task_life = weft::detail::lifecycle<mutable_environment>;
 
 class modelled_task;
 
-/// Lives in the frame of the task that waits; a timer entry as well, for those that wait on a
-/// wheel.
-struct frame_operation : weft::detail::timer_entry {
+/// A timer entry that knows what its deadline does.
+struct modelled_timer : weft::detail::timer_entry {
+    virtual void fire() = 0;
+
+protected:
+    ~modelled_timer() = default;
+};
+
+/// Lives in the frame of the task that waits; its deadline, if it is put on a wheel, completes it.
+struct frame_operation final : modelled_timer {
     frame_operation(modelled_task* waiter, modelled_task* awaited)
         : waiting(waiter), child(awaited) {}
+    void fire() override;
     mutable_environment::cell<int> result{0};  // written by the completer
     // Written by the canceller that took the operation out.
     mutable_environment::cell<bool> unlinked{false};
@@ -223,5 +231,7 @@ private:
     int enqueued_ = 0, accepted_ = 0, deliveries_ = 0, forwarded_ = 0;
     std::vector<int> unanswered_;
 };
+
+inline void frame_operation::fire() { modelled_task::wake(*this); }
 
 }  // namespace weft::model

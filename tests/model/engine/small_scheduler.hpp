@@ -102,7 +102,8 @@ private:
 
     void run(std::size_t item, bool is_searching) {
         if (!is_searching || idle_.finish_search_found()) wake(idle_.notify_one());
-        require(payload_[item].load() == 1, "the item is whole");
+        require(payload_[item].load() == 1, "the item is whole, and taken for the first time");
+        payload_[item].store(2);
         wait_for_company();
         if (executed_.fetch_add(1, std::memory_order_acq_rel) + 1 != Items) return;
         stop_.store(1, std::memory_order_release);

@@ -26,7 +26,6 @@ TEST_CASE("an empty injection queue says so", "[queue][injection]") {
     CHECK_FALSE(queue.maybe_nonempty());
     CHECK(queue.try_pop(0) == nullptr);
     CHECK(queue.try_pop(1) == nullptr);
-    CHECK(queue.try_pop_bulk(0, 8, [](int&) { FAIL("nothing is there"); }) == 0);
 }
 
 TEST_CASE("items of one producer come out in order", "[queue][injection]") {
@@ -57,20 +56,6 @@ TEST_CASE("with one worker all producers are one line", "[queue][injection]") {
         }
     }
     for (int& item : items) REQUIRE(queue.try_pop(0) == &item);
-}
-
-TEST_CASE("a bulk pop takes at most what was asked, in order", "[queue][injection]") {
-    queue_type queue(2);
-    auto items = numbered(100);
-    for (int& item : items) queue.push(item);
-    std::vector<int> taken;
-    auto keep = [&](int& item) { taken.push_back(item); };
-    CHECK(queue.try_pop_bulk(0, 0, keep) == 0);
-    CHECK(queue.try_pop_bulk(0, 5, keep) == 5);
-    CHECK(queue.try_pop_bulk(0, 1000, keep) == queue_type::batch_limit);
-    while (queue.try_pop_bulk(1, 7, keep) != 0) {
-    }
-    CHECK(taken == items);
 }
 
 TEST_CASE("items of several producers all come out once", "[queue][injection]") {

@@ -15,10 +15,14 @@
 // The sanitizers have an operator new of their own and know who frees with what.
 #ifndef WEFT_TEST_SANITIZED
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdlib>
+#include <fstream>
 #include <new>
 #include <vector>
 
@@ -115,6 +119,47 @@ coro<> starts_tasks_without_memory() {
     co_await drains();
 }
 
+/// No more address space than `extra` bytes beyond what there is, for as long as it lives.
+class address_limit {
+public:
+    explicit address_limit(std::size_t extra) {
+        REQUIRE(getrlimit(RLIMIT_AS, &before_) == 0);
+        std::size_t pages = 0;
+        std::ifstream("/proc/self/statm") >> pages;
+        REQUIRE(pages > 0);
+        rlimit wanted = before_;
+        wanted.rlim_cur = pages * static_cast<std::size_t>(sysconf(_SC_PAGESIZE)) + extra;
+        REQUIRE(setrlimit(RLIMIT_AS, &wanted) == 0);
+    }
+    address_limit(const address_limit&) = delete;
+    address_limit& operator=(const address_limit&) = delete;
+    ~address_limit() { setrlimit(RLIMIT_AS, &before_); }
+
+private:
+    rlimit before_{};
+};
+
+/// The system refuses: a call that finds no memory throws, and all that were made before run.
+coro<> fills_the_address_space() {
+    std::vector<task<int>> all;
+    all.reserve(2'000'000);
+    bool is_full = false;
+    {
+        const address_limit little(std::size_t{24} << 20);
+        try {
+            while (all.size() < all.capacity()) all.push_back(create_task(gives(1)));
+        } catch (const std::bad_alloc&) {
+            is_full = true;
+        }
+    }
+    CHECK(is_full);
+    CHECK(all.size() > 1000);
+    all.push_back(create_task(gives(1)));
+    int sum = 0;
+    for (task<int>& each : all) sum += co_await each;
+    CHECK(sum == static_cast<int>(all.size()));
+}
+
 coro<> combines_without_memory() {
     long gathers = sweep([] {
         std::vector<coro<int>> all;
@@ -190,6 +235,11 @@ coro<> forks_many_without_memory() {
 TEST_CASE("starting tasks without memory") {
     on_workers(multi,
                [](unsigned workers) { run(starts_tasks_without_memory(), {.workers = workers}); });
+}
+
+TEST_CASE("a full address space") {
+    on_workers(multi,
+               [](unsigned workers) { run(fills_the_address_space(), {.workers = workers}); });
 }
 
 TEST_CASE("combining tasks without memory") {
