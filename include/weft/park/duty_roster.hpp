@@ -12,7 +12,7 @@
 //            R2 whoever leaves for its rest while it searches looks for others first
 //               (idle_set::retire, that protocol's I3).
 // Edges      R3 none of its own: wanted is stored before the unpark whose token, with the parker's
-//            edges, makes the worker look again.
+//               edges, makes the worker look again.
 // Races      The watchdog sends a worker to rest while a notifier claims it: it wakes as a searcher
 //            and finds the item, or hands the search on (R2).
 //            The watchdog calls a worker that is about to rest: the token makes it look again.

@@ -14,8 +14,7 @@
 // Protocol: join                                  checked by: tests/stress/when_all_stress_test.cpp
 // Roles      home (the parent's worker) · other workers that run children · a canceller
 // Words      balance: join_count.hpp · children: child_list.hpp, those that are runnables; its
-// marks
-//            say who may write error_ and cancellation_, who asked the children to stop, and
+//            marks say who may write error_ and cancellation_, who asked the children to stop, and
 //            whether the join is shared · parent: its runnable; written by home until it shares
 // Fields     caller, outer, running: home only, until it shares · wait: the canceller's, from the
 //            sharing on · asked_because: first canceller, before its mark

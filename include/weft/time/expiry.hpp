@@ -4,10 +4,10 @@
 // How the expiry of a scope's deadline meets the scope's end: the timer asks the scope's task to
 // stop, then says so here, and a scope that comes too late to disarm its timer waits for that.
 //
-// Protocol: expiry      checked by: tests/model/timer_model.cpp,
-// tests/stress/timeout_stress_test.cpp Roles      scope (the worker that runs its body) · driver
-// (the thread that fires its timer, once;
-//            where the deadline has passed at the start, the scope itself)
+// Protocol: expiry
+//            checked by: tests/model/timer_model.cpp, tests/stress/timeout_stress_test.cpp
+// Roles      scope (the worker that runs its body) · driver (the thread that fires its timer,
+//            once; where the deadline has passed at the start, the scope itself)
 // Word       applied: the request has been made
 // Fields     epoch_ → the driver until applied, then the scope
 // Invariants W1 a scope whose timer will fire does not end before `applied`: no request leaks past
