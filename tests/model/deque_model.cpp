@@ -34,6 +34,10 @@ struct bench {
         items[i].payload.store(static_cast<int>(i) + 1);
         own.push(&items[i]);
     }
+    void push_both() {
+        for (std::size_t i : {0u, 1u}) items[i].payload.store(static_cast<int>(i) + 1);
+        require(own.try_push_all(2, [&](std::size_t i) { return &items[i]; }), "there is room");
+    }
     bool take(item* got) {
         if (got == nullptr) return false;
         require(got->payload.load() == static_cast<int>(got - items.get()) + 1, "item is whole");
@@ -111,6 +115,27 @@ const registered_case two_items({
             s.thread("owner", [&] {
                 b.push(0);
                 b.push(1);
+                b.pop();
+                b.pop();
+            });
+            s.thread("thief", [&] {
+                b.steal();
+                b.steal();
+            });
+            s.finally([&] { b.expect_all_taken(); });
+        },
+});
+
+const registered_case two_at_once({
+    .structure = "deque",
+    .name = "an owner pushes two items at once and pops while a thief steals twice",
+    .kills = {mutation::deque_push_relaxed, mutation::deque_pop_without_fence},
+    .limits = {.preemptions = 4, .stale_loads = 3},
+    .body =
+        [](scenario& s) {
+            bench b(s, 2, 2);
+            s.thread("owner", [&] {
+                b.push_both();
                 b.pop();
                 b.pop();
             });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the weft authors
 
-// nqueens on weft: the children of a node in one when_all over a vector.
+// nqueens on weft: the children of a node in one when_all, which allocates nothing for them.
 #include "nqueens/workload.hpp"
 
 #include "contract/contract.hpp"
@@ -10,8 +10,6 @@
 
 #include <array>
 #include <cstddef>
-#include <utility>
-#include <vector>
 
 namespace {
 
@@ -21,14 +19,13 @@ weft::coro<> place(bench::board queens, std::size_t row, std::size_t n, std::uin
         co_return;
     }
     std::array<std::uint64_t, bench::max_queens> counts{};
-    std::vector<weft::coro<>, weft::pool_allocator<weft::coro<>>> children;
-    children.reserve(n);
+    weft::inplace_vector<weft::coro<>, bench::max_queens> children;
     for (std::size_t column = 0; column < n; ++column) {
         if (!bench::is_safe(queens, row, column)) continue;
         children.push_back(
             place(bench::with_queen(queens, row, column), row + 1, n, counts[column]));
     }
-    co_await weft::when_all(std::move(children));
+    co_await weft::when_all(children);
     for (const std::uint64_t count : counts) total += count;
 }
 

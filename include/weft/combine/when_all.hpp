@@ -6,16 +6,17 @@
 // takes one first.
 #pragma once
 
-#include <array>
 #include <coroutine>
 #include <cstddef>
 #include <memory>
+#include <span>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
 
+#include "weft/base/inplace_vector.hpp"
 #include "weft/task/join_scope.hpp"
 #include "weft/task/pool_allocator.hpp"
 
@@ -43,13 +44,8 @@ public:
     }
     template <weft_promise Promise>
     std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> caller) noexcept {
-        const auto promises = std::apply(
-            [](coro<Ts>&... child) {
-                return std::array<promise_base*, sizeof...(Ts)>{&promise_of_child(child)...};
-            },
-            coros_);
         return begin(caller.promise(), sizeof...(Ts), reinterpret_cast<fork_node*>(nodes_),
-                     [&](std::size_t i) noexcept -> promise_base& { return *promises[i]; });
+                     [this](std::size_t i) noexcept -> promise_base& { return child_at(i); });
     }
     std::tuple<value_or_monostate<Ts>...> await_resume() {
         if constexpr (sizeof...(Ts) != 0) end();
@@ -61,6 +57,16 @@ public:
     }
 
 private:
+    // Folded away where `i` is a constant.
+    [[gnu::always_inline]] promise_base& child_at(std::size_t i) noexcept {
+        promise_base* found = nullptr;
+        std::size_t at = 0;
+        const auto look = [&](auto& child) noexcept {
+            if (at++ == i) found = &promise_of_child(child);
+        };
+        std::apply([&](coro<Ts>&... child) noexcept { (look(child), ...); }, coros_);
+        return *found;
+    }
     template <class T>
     static value_or_monostate<T> take(coro<T>& child) {
         if constexpr (std::is_void_v<T>)
@@ -73,40 +79,88 @@ private:
     alignas(fork_node) std::byte nodes_[sizeof...(Ts) == 0 ? 1 : sizeof...(Ts) * sizeof(fork_node)];
 };
 
+/// Children in a vector, and room for their nodes from the pool.
 template <class T, class Allocator>
-class when_all_range final : private join_scope {
+class vector_children {
 public:
-    using children = std::vector<coro<T>, Allocator>;
+    using child = coro<T>;
 
-    explicit when_all_range(children given) : coros_(std::move(given)) {
+    explicit vector_children(std::vector<coro<T>, Allocator> given) : coros_(std::move(given)) {
         if (coros_.empty()) return;
         nodes_ = static_cast<fork_node*>(allocate_block(coros_.size() * sizeof(fork_node)));
     }
-    ~when_all_range() {
-        clean_up();
+    vector_children(const vector_children&) = delete;
+    vector_children& operator=(const vector_children&) = delete;
+    ~vector_children() {
         if (nodes_ != nullptr) free_block(nodes_, coros_.size() * sizeof(fork_node));
     }
+
+    [[nodiscard]] std::size_t size() const noexcept { return coros_.size(); }
+    [[nodiscard]] coro<T>* data() noexcept { return coros_.data(); }
+    [[nodiscard]] fork_node* nodes() noexcept { return nodes_; }
+    /// Room for a value of each.
+    [[nodiscard]] auto make_values() const
+        requires(!std::is_void_v<T>)
+    {
+        using value_allocator = typename std::allocator_traits<Allocator>::template rebind_alloc<T>;
+        std::vector<T, value_allocator> values{value_allocator(coros_.get_allocator())};
+        values.reserve(coros_.size());
+        return values;
+    }
+
+private:
+    std::vector<coro<T>, Allocator> coros_;
+    fork_node* nodes_ = nullptr;
+};
+
+/// Children in a place of the caller's, and the room for their nodes in the await itself.
+template <class T, std::size_t N>
+class borrowed_children {
+public:
+    using child = coro<T>;
+
+    explicit borrowed_children(inplace_vector<coro<T>, N>& given) noexcept : coros_(given) {}
+
+    [[nodiscard]] std::size_t size() const noexcept { return coros_.size(); }
+    [[nodiscard]] coro<T>* data() noexcept { return coros_.data(); }
+    [[nodiscard]] fork_node* nodes() noexcept { return reinterpret_cast<fork_node*>(nodes_); }
+    [[nodiscard]] auto make_values() const
+        requires(!std::is_void_v<T>)
+    {
+        return inplace_vector<T, N>{};
+    }
+
+private:
+    inplace_vector<coro<T>, N>& coros_;
+    alignas(fork_node) std::byte nodes_[N * sizeof(fork_node)];
+};
+
+/// Any number of children of one type.
+template <class Children>
+class when_all_range final : private join_scope {
+public:
+    template <class Given>
+    explicit when_all_range(std::in_place_t /*tag*/, Given&& given)
+        : children_(std::forward<Given>(given)) {}
+    ~when_all_range() { clean_up(); }  // before the nodes' memory goes
+
     bool await_ready() const noexcept {
         WEFT_CHECK(!begun(), "a when_all is awaited once");
-        return coros_.empty();
+        return children_.size() == 0;
     }
     template <weft_promise Promise>
     std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> caller) noexcept {
-        return begin(caller.promise(), coros_.size(), nodes_,
-                     [this](std::size_t i) noexcept -> promise_base& {
-                         return promise_of_child(coros_[i]);
+        return begin(caller.promise(), children_.size(), children_.nodes(),
+                     [first = children_.data()](std::size_t i) noexcept -> promise_base& {
+                         return promise_of_child(first[i]);
                      });
     }
     auto await_resume() {
-        if (!coros_.empty()) end();
-        if constexpr (std::is_void_v<T>) {
-            return;
-        } else {
-            using value_allocator =
-                typename std::allocator_traits<Allocator>::template rebind_alloc<T>;
-            std::vector<T, value_allocator> values{value_allocator(coros_.get_allocator())};
-            values.reserve(coros_.size());
-            for (coro<T>& child : coros_) {
+        const std::span all{children_.data(), children_.size()};
+        if (!all.empty()) end();
+        if constexpr (!std::is_void_v<typename Children::child::value_type>) {
+            auto values = children_.make_values();
+            for (auto& child : all) {
                 values.push_back(std::move(coro_access::promise(child).result.value()));
             }
             return values;
@@ -114,8 +168,7 @@ public:
     }
 
 private:
-    children coros_;
-    fork_node* nodes_ = nullptr;
+    Children children_;
 };
 
 }  // namespace detail
@@ -134,9 +187,18 @@ template <class... Ts>
 /// The same for any number of one type: gives a std::vector<T> with the same allocator, or nothing
 /// for void. Throws std::bad_alloc before any child has begun. pool_allocator makes it cheap.
 template <class T, class Allocator>
-[[nodiscard]] detail::when_all_range<T, Allocator> when_all(
-    std::vector<coro<T>, Allocator> children) {
-    return detail::when_all_range<T, Allocator>{std::move(children)};
+[[nodiscard]] auto when_all(std::vector<coro<T>, Allocator> children) {
+    using all = detail::vector_children<T, Allocator>;
+    return detail::when_all_range<all>{std::in_place, std::move(children)};
+}
+
+/// The same for up to N of one type, without any allocation: gives an inplace_vector<T, N>, or
+/// nothing for void. The list stays the caller's, unchanged until the await has ended: a local of
+/// the coroutine that awaits. Its coroutines are spent then, and it can be cleared and filled anew.
+template <class T, std::size_t N>
+[[nodiscard]] auto when_all(inplace_vector<coro<T>, N>& children) {
+    using all = detail::borrowed_children<T, N>;
+    return detail::when_all_range<all>{std::in_place, children};
 }
 
 }  // namespace weft

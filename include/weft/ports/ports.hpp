@@ -67,7 +67,13 @@ public:
     /// Offers a fork-join child to thieves; this worker takes it back last in, first out. False:
     /// there is no room.
     [[nodiscard]] bool try_fork(promise_base& child) noexcept { return my_forks_.try_push(&child); }
-    /// The same, with room made first. Without memory: as if a thief had taken the child.
+    /// The same for `count` children at once, child_at(0) taken back last; it is called for each
+    /// before any is offered. False: it was not called, there is no room.
+    template <class ChildAt>
+    [[nodiscard]] bool try_fork_all(std::size_t count, ChildAt child_at) noexcept {
+        return my_forks_.try_push_all(count, child_at);
+    }
+    /// The same for one, with room made first. Without memory: as if a thief had taken the child.
     virtual void fork_into_wider(promise_base& child) noexcept = 0;
     /// After one or more were offered; returns `next`, so that it can be what the caller does last.
     std::coroutine_handle<> announce_forks(std::coroutine_handle<> next) noexcept {

@@ -29,6 +29,12 @@ public:
     void push(T* item) { deque_->push(item); }
     /// False: it would have to grow.
     [[nodiscard]] bool try_push(T* item) noexcept { return deque_->try_push(item); }
+    /// `count` items at once, item_at(0) the oldest: called for each in this order, before a thief
+    /// can see any. False, and nothing was called: it would have to grow.
+    template <class ItemAt>
+    [[nodiscard]] bool try_push_all(std::size_t count, ItemAt item_at) noexcept {
+        return deque_->try_push_all(count, item_at);
+    }
     /// The next `more` pushes do not grow, as long as nothing else is pushed. Throws bad_alloc.
     void reserve(std::size_t more) { deque_->reserve(more); }
     /// The newest item or nullptr. Makes this a lifo deque.

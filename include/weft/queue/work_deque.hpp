@@ -83,7 +83,11 @@ private:
     using index = std::int64_t;
     using ring = deque_ring<Env>;
 
-    [[nodiscard]] bool try_push(T* item) noexcept;
+    template <class ItemAt>
+    [[nodiscard]] bool try_push_all(std::size_t count, ItemAt item_at) noexcept;
+    [[nodiscard]] bool try_push(T* item) noexcept {
+        return try_push_all(1, [item](std::size_t) noexcept { return item; });
+    }
     void push(T* item);
     T* pop() noexcept;
     T* pop_last(index last, index top) noexcept;
@@ -140,14 +144,20 @@ inline bool work_deque<Env, T>::has_room(index bottom, index more) noexcept {
 }
 
 template <class Env, class T>
-inline bool work_deque<Env, T>::try_push(T* item) noexcept {
-    WEFT_DCHECK(item != nullptr, "a null item reads as an empty deque");
+template <class ItemAt>
+inline bool work_deque<Env, T>::try_push_all(std::size_t count, ItemAt item_at) noexcept {
     const index bottom = bottom_.load(std::memory_order_relaxed);  // the owner's own store
-    if (!has_room(bottom, 1)) [[unlikely]]
+    const auto more = static_cast<index>(count);
+    if (!has_room(bottom, more)) [[unlikely]]
         return false;
-    newest_->put(bottom, item);
-    bottom_.store(bottom + 1, order_unless<Env>(mutation::deque_push_relaxed,
-                                                std::memory_order_release));  // P1: the slot
+    ring& into = *newest_;
+    for (index i = 0; i < more; ++i) {
+        T* item = item_at(static_cast<std::size_t>(i));
+        WEFT_DCHECK(item != nullptr, "a null item reads as an empty deque");
+        into.put(bottom + i, item);
+    }
+    bottom_.store(bottom + more, order_unless<Env>(mutation::deque_push_relaxed,
+                                                   std::memory_order_release));  // P1: the slots
     return true;
 }
 

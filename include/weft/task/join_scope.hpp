@@ -136,6 +136,12 @@ private:
     void enlist(fork_node& node) noexcept;
     [[nodiscard]] fork_node& give_node(promise_base& innermost, worker_port& here) noexcept;
     static bool share_all(runnable& root, promise_base* running) noexcept;
+    template <class ChildAt>
+    [[gnu::noinline, gnu::cold]] std::coroutine_handle<> begin_in_wider(fork_node* nodes,
+                                                                        std::size_t count,
+                                                                        ChildAt child_at) noexcept;
+    [[nodiscard]] std::coroutine_handle<> begin_first(runnable& self, promise_base& first,
+                                                      std::size_t count) noexcept;
     [[nodiscard]] std::coroutine_handle<> begin_slowly(runnable& self, promise_base& first,
                                                        std::size_t count) noexcept;
     [[nodiscard]] std::coroutine_handle<> run_next(runnable& self, promise_base& next) noexcept;
@@ -183,17 +189,44 @@ inline std::coroutine_handle<> join_scope::begin(promise_base& caller, std::size
     here.local_join = this;
     promise_base& first = child_at(0);
     first.enter(&self, *this);
-    for (std::size_t i = count; i-- > 1;) {
-        promise_base& child = child_at(i);
-        child.enter(nodes + i, *this);
-        if (!here.try_fork(child)) [[unlikely]]
-            here.fork_into_wider(child);
+    if (count > 1) {
+        const bool offered =
+            here.try_fork_all(count - 1, [&](std::size_t behind) noexcept -> promise_base* {
+                const std::size_t i = count - 1 - behind;
+                promise_base& child = child_at(i);
+                child.enter(nodes + i, *this);
+                return &child;
+            });
+        if (!offered) [[unlikely]]
+            return begin_in_wider(nodes, count, child_at);
     }
+    return begin_first(self, first, count);
+}
+
+/// Home: the first child begins, now that the others are offered.
+inline std::coroutine_handle<> join_scope::begin_first(runnable& self, promise_base& first,
+                                                       std::size_t count) noexcept {
+    worker_port& here = *self.worker;
     const bool is_awaited_directly = outer_ == nullptr && here.current.direct() != nullptr;
     if (is_awaited_directly || self.lifecycle.has_requests()) [[unlikely]]
         return begin_slowly(self, first, count);
     const std::coroutine_handle<> next = transfer(self, first.handle());
     return count > 1 ? here.announce_forks(next, count - 1) : next;
+}
+
+/// Home: the same where the deque is full. Not inlined, so that begin() calls nothing on its way.
+template <class ChildAt>
+std::coroutine_handle<> join_scope::begin_in_wider(fork_node* nodes, std::size_t count,
+                                                   ChildAt child_at) noexcept {
+    promise_base& first = child_at(0);
+    runnable& self = first.in_place();
+    worker_port& here = *self.worker;
+    for (std::size_t i = count; i-- > 1;) {
+        promise_base& child = child_at(i);
+        child.enter(nodes + i, *this);
+        if (!here.try_fork(child)) here.fork_into_wider(child);
+    }
+    return begin_first(self, first, count);
 }
 
 }  // namespace weft::detail

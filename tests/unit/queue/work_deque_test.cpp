@@ -95,6 +95,28 @@ TEST_CASE("a reserved deque does not grow", "[queue][deque]") {
     for (std::size_t i = 0; i < 100; ++i) REQUIRE(owner.take_front() == &items[i]);
 }
 
+TEST_CASE("several items are pushed at once, or none", "[queue][deque]") {
+    deque_type deque(4);
+    auto owner = deque.owner();
+    auto items = numbered(6);
+    int calls = 0;
+    const auto next = [&](std::size_t i) {
+        ++calls;
+        return &items[i];
+    };
+    REQUIRE(owner.try_push_all(3, next));
+    CHECK(calls == 3);
+    CHECK(deque.thief().steal().item == &items[0]);
+    CHECK_FALSE(owner.try_push_all(5, next));
+    CHECK(calls == 3);
+    CHECK(owner.pop() == &items[2]);
+    REQUIRE(owner.try_push_all(0, next));
+    REQUIRE(owner.try_push_all(3, next));
+    CHECK_FALSE(owner.try_push_all(1, next));
+    for (std::size_t i : {2u, 1u, 0u, 1u}) CHECK(owner.pop() == &items[i]);
+    CHECK(owner.pop() == nullptr);
+}
+
 TEST_CASE("half of a deque moves, oldest first, at most a batch", "[queue][deque]") {
     const int size = GENERATE(1, 2, 3, 4, 7, 63, 64, 65, 66, 200);
     deque_type from(4);
