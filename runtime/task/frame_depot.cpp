@@ -11,79 +11,111 @@ namespace weft::detail {
 
 namespace {
 
-constexpr std::size_t most_fresh_bytes = std::size_t{64} << 10;  // touched for one frame
+constexpr std::size_t most_fresh_bytes = std::size_t{64} << 10;  // cut for one frame
 
-std::uint32_t length_of(const free_node* node) noexcept {
-    std::uint32_t count = 0;
-    for (; node != nullptr; node = node->next) ++count;
-    return count;
+/// The addresses of the one after the next are fetched meanwhile.
+magazine* pop_from(magazine*& stack) noexcept {
+    magazine* const taken = stack;
+    if (taken == nullptr) return nullptr;
+    stack = taken->next;
+    if (stack != nullptr && stack->next != nullptr) fetch_addresses(*stack->next);
+    return taken;
 }
 
-batch string_together(block_slabs::range blocks, std::size_t size) noexcept {
-    free_node* first = nullptr;
-    for (std::size_t i = blocks.blocks; i-- > 0;) {
-        first = new (blocks.first + i * size) free_node{first, first};
-    }
-    return {first, static_cast<std::uint32_t>(blocks.blocks)};
+void push_to(magazine*& stack, magazine& given) noexcept {
+    given.next = std::exchange(stack, &given);
 }
 
 }  // namespace
-
-batch cut_batch(batch& from) noexcept {
-    free_node* last = from.first;
-    free_node* behind = last;
-    for (std::uint32_t i = 1; i < batch_blocks; ++i) {
-        last = last->next;
-        if (i < fetch_distance) continue;
-        behind->ahead = last;
-        behind = behind->next;
-    }
-    const batch whole{from.first, batch_blocks};
-    from = {last->next, from.count - batch_blocks};
-    last->next = nullptr;
-    return whole;
-}
 
 frame_depot& depot() {
     static auto* the_depot = new frame_depot;
     return *the_depot;
 }
 
-batch frame_depot::take(std::size_t index) {
-    const std::size_t size = bytes_of_class(index);
-    block_slabs::range fresh;
-    {
-        std::lock_guard guard{mutex_};
-        if (batch free = take_free(index); free.first != nullptr) return free;
-        fresh = slabs_.cut(size, std::min<std::size_t>(batch_blocks, most_fresh_bytes / size));
-        cut_ += static_cast<std::int64_t>(fresh.blocks);
+magazine_top frame_depot::exchange_empty(std::size_t index, magazine_top empty) {
+    std::lock_guard guard{mutex_};
+    magazine* filled = pop_from(filled_[index]);
+    if (filled != nullptr) {
+        if (empty != top_of_none) push_to(empty_, magazine_of(empty));
+        if (filled_[index] != nullptr) fetch_blocks(filled_[index]->top);
+        held_ -= count_of(filled->top);
+    } else {
+        const bool brings_one = empty != top_of_none;
+        filled = brings_one ? &magazine_of(empty) : take_empty();
+        if (filled == nullptr) filled = new magazine;
+        filled->top = filled->bottom();
+        try {
+            fill(index, *filled);
+        } catch (const std::bad_alloc&) {
+            if (!brings_one) push_to(empty_, *filled);
+            throw;
+        }
     }
-    // The first to touch it, which may take the system a while. (A child that is forked just now
-    // counts it as in use for ever.)
-    return string_together(fresh, size);
+    return filled->top;
+}
+
+/// With the mutex. Throws std::bad_alloc.
+void frame_depot::fill(std::size_t index, magazine& empty) {
+    if (loose_[index] != nullptr) {
+        while (loose_[index] != nullptr && !is_full(empty.top)) {
+            push(empty.top, reinterpret_cast<std::byte*>(loose_[index]));
+            loose_[index] = loose_[index]->next;
+            --held_;
+        }
+        return;
+    }
+    const std::size_t size = bytes_of_class(index);
+    const auto fresh = slabs_.cut(size, std::min(magazine::capacity, most_fresh_bytes / size));
+    // The first address is the first to go. (A child that is forked just now counts these as in use
+    // for ever.)
+    for (std::size_t i = fresh.blocks; i-- > 0;) push(empty.top, fresh.first + i * size);
+    cut_ += static_cast<std::int64_t>(fresh.blocks);
+}
+
+magazine_top frame_depot::exchange_full(std::size_t index, magazine_top full) noexcept {
+    std::lock_guard guard{mutex_};
+    magazine* empty = take_empty();
+    if (empty == nullptr) empty = new (std::nothrow) magazine;
+    if (empty == nullptr) return nullptr;
+    give(index, full);
+    return empty->bottom();
 }
 
 /// With the mutex.
-batch frame_depot::take_free(std::size_t index) noexcept {
-    const bool is_whole = free_.whole[index] != nullptr;
-    free_node*& stack = (is_whole ? free_.whole : free_.rests)[index];
-    free_node* first = stack;
-    if (first == nullptr) return {};
-    stack = first->ahead;
-    if (stack != nullptr) __builtin_prefetch(stack, 1);
-    if (!is_whole) return {first, length_of(first)};
-    return {first, batch_blocks};
+magazine* frame_depot::take_empty() noexcept { return pop_from(empty_); }
+
+/// With the mutex.
+void frame_depot::give(std::size_t index, magazine_top top) noexcept {
+    if (top == top_of_none) return;
+    magazine& given = magazine_of(top);
+    given.top = top;
+    held_ += count_of(top);
+    push_to(is_empty(top) ? empty_ : filled_[index], given);
 }
 
-void frame_depot::give_whole(std::size_t index, free_node* first) noexcept {
+void* frame_depot::take_one(std::size_t index) {
     std::lock_guard guard{mutex_};
-    first->ahead = std::exchange(free_.whole[index], first);
+    if (loose_block* const loose = loose_[index]) {
+        loose_[index] = loose->next;
+        --held_;
+        return loose;
+    }
+    if (magazine* const from = filled_[index]) {
+        std::byte* const block = *from->top--;
+        --held_;
+        if (is_empty(from->top)) push_to(empty_, *pop_from(filled_[index]));
+        return block;
+    }
+    std::byte* const fresh = slabs_.cut(bytes_of_class(index), 1).first;
+    ++cut_;
+    return fresh;
 }
 
-void frame_depot::give_rest(std::size_t index, free_node* first) noexcept {
-    if (first == nullptr) return;
+void frame_depot::give_one(std::size_t index, void* block) noexcept {
     std::lock_guard guard{mutex_};
-    first->ahead = std::exchange(free_.rests[index], first);
+    loose_[index] = new (block) loose_block{loose_[index]};
+    ++held_;
 }
 
 // Through the caches themselves: a thread may meet the pool first when it frees a block.
@@ -95,37 +127,39 @@ void frame_depot::enter(thread_cache& cache) noexcept {
 }
 
 void frame_depot::leave(thread_cache& cache) noexcept {
-    for (std::size_t index = 0; index < frame_classes; ++index) {
-        give_rest(index, cache.lists[index].first);
-        cache.lists[index].become({});
-    }
     std::lock_guard guard{mutex_};
+    for (std::size_t index = 0; index < frame_classes; ++index) {
+        give(index, cache.tops[index].get());
+        give(index, cache.spares[index].get());
+        cache.tops[index].set(top_of_none);
+        cache.spares[index].set(top_of_none);
+    }
     (cache.previous == nullptr ? caches_ : cache.previous->next) = cache.next;
     if (cache.next != nullptr) cache.next->previous = cache.previous;
 }
 
+std::int64_t thread_cache::count() const noexcept {
+    std::int64_t sum = 0;
+    for (const place& top : tops) sum += count_of(top.get());
+    for (const place& top : spares) sum += count_of(top.get());
+    return sum;
+}
+
 /// In the child of a fork, with the mutex held: the other threads are not there, and their caches
-/// lie on stacks that will be used again. What those lists held is lost, so it was never cut.
+/// lie on stacks that will be used again. What those magazines held is lost, so it was never cut.
 void frame_depot::keep_only(thread_cache& cache) noexcept {
     for (const thread_cache* each = caches_; each != nullptr; each = each->next) {
-        if (each == &cache) continue;
-        for (const thread_cache::list& list : each->lists) cut_ -= list.size();
+        if (each != &cache) cut_ -= each->count();
     }
-    const bool is_known = cache.limit != 0;
-    caches_ = is_known ? &cache : nullptr;
+    caches_ = cache.is_known && !cache.ended ? &cache : nullptr;
     cache.previous = cache.next = nullptr;
 }
 
 std::int64_t frame_depot::live() noexcept {
     std::lock_guard guard{mutex_};
-    std::int64_t sum = cut_ + unpooled_.load(std::memory_order_relaxed);  // D2
-    for (const auto* stacks : {&free_.whole, &free_.rests}) {
-        for (const free_node* first : *stacks) {
-            for (; first != nullptr; first = first->ahead) sum -= length_of(first);
-        }
-    }
+    std::int64_t sum = cut_ - held_ + unpooled_.load(std::memory_order_relaxed);  // D2
     for (const thread_cache* each = caches_; each != nullptr; each = each->next) {
-        for (const thread_cache::list& list : each->lists) sum -= list.size();
+        sum -= each->count();
     }
     return sum;
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the weft authors
 
-// Per-thread free lists before the depot (frame_depot.hpp). A thread's list holds at most two
-// batches of a class; the second one goes to the depot in one lock, and an empty list takes one
-// back in one lock.
+// Per-thread magazines before the depot (frame_depot.hpp). A thread has two of a size: the one that
+// is in use, and a spare one, full or empty, that takes its place when it is empty or full. Only
+// where both are, the depot gives a full one for an empty one, or the other way round, in one lock.
 
 #include "weft/task/frame_pool.hpp"
 
@@ -37,45 +37,53 @@ constinit thread_local thread_cache cache;
 struct cache_guard {
     cache_guard() {
         depot().enter(cache);
-        cache.limit = 2 * batch_blocks;
+        cache.is_known = true;
     }
     cache_guard(const cache_guard&) = delete;
     cache_guard& operator=(const cache_guard&) = delete;
     ~cache_guard() {
         cache.ended = true;
-        cache.limit = 0;
         depot().leave(cache);
     }
 };
 
-/// False once the thread's caches are gone.
-bool is_known(const thread_cache& mine) {
-    if (mine.limit == 0 && !mine.ended) {
+/// False once the thread's magazines are gone.
+bool is_open() {
+    if (!cache.is_known) {
         static thread_local cache_guard guard;
         static_cast<void>(guard);
     }
-    return !mine.ended;
+    return !cache.ended;
 }
 
-[[gnu::noinline]] void* allocate_slowly(thread_cache& mine, std::size_t index) {
+[[gnu::noinline]] void* allocate_slowly(std::size_t index) {
     if (!pooling) return allocate_unpooled(bytes_of_class(index));
-    const bool known = is_known(mine);
-    const batch fresh = depot().take(index);
-    const batch rest{fresh.first->next, fresh.count - 1};
-    if (known)
-        mine.lists[index].become(rest);
-    else
-        depot().give_rest(index, rest.first);
-    return fresh.first;
+    if (!is_open()) return depot().take_one(index);
+    thread_cache& mine = cache;
+    auto& spare = mine.spares[index];
+    const magazine_top empty = mine.tops[index].get();
+    magazine_top filled = spare.get();
+    if (is_empty(filled)) filled = depot().exchange_empty(index, filled);
+    fetch_blocks(filled);
+    spare.set(empty);
+    mine.tops[index].set(filled - 1);
+    return *filled;
 }
 
-[[gnu::noinline]] void free_slowly(thread_cache& mine, void* block, std::size_t index) noexcept {
+[[gnu::noinline]] void free_slowly(void* block, std::size_t index) noexcept {
     if (!pooling) return free_unpooled(block, bytes_of_class(index));
-    if (!is_known(mine)) return depot().give_rest(index, new (block) free_node{nullptr, nullptr});
-    thread_cache::list& list = mine.lists[index];
-    batch mine_now{new (block) free_node{list.first, nullptr}, list.size() + 1};
-    if (mine_now.count >= mine.limit) depot().give_whole(index, cut_batch(mine_now).first);
-    list.become(mine_now);
+    if (!is_open()) return depot().give_one(index, block);
+    thread_cache& mine = cache;
+    auto& spare = mine.spares[index];
+    const magazine_top full = mine.tops[index].get();
+    magazine_top empty = spare.get();
+    if (is_full(empty)) {
+        empty = depot().exchange_full(index, empty);
+        if (empty == nullptr) return depot().give_one(index, block);
+    }
+    spare.set(full);
+    push(empty, static_cast<std::byte*>(block));
+    mine.tops[index].set(empty);
 }
 
 }  // namespace
@@ -83,26 +91,22 @@ bool is_known(const thread_cache& mine) {
 // Not inlined, not even across objects: a coroutine must not keep the address of this thread's
 // cache over a suspension, after which it may run on another thread.
 [[gnu::noinline]] void* allocate_pooled(std::size_t size_class) {
-    thread_cache& mine = cache;
-    thread_cache::list& list = mine.lists[size_class];
-    free_node* block = list.first;
-    if (block == nullptr) [[unlikely]]
-        return allocate_slowly(mine, size_class);
-    list.become({block->next, list.size() - 1});
-    __builtin_prefetch(block->ahead, 1);
-    return block;
+    auto& mine = cache.tops[size_class];
+    const magazine_top top = mine.get();
+    if (is_empty(top)) [[unlikely]]  // without pooling it always is
+        return allocate_slowly(size_class);
+    __builtin_prefetch(top[-fetch_distance], 1);
+    mine.set(top - 1);
+    return *top;
 }
 
 [[gnu::noinline]] void free_pooled(void* block, std::size_t size_class) noexcept {
-    thread_cache& mine = cache;
-    thread_cache::list& list = mine.lists[size_class];
-    const std::uint32_t size = list.size() + 1;
-    if (size >= mine.limit) [[unlikely]]  // without pooling it is always 0
-        return free_slowly(mine, block, size_class);
-    auto* freed = static_cast<free_node*>(block);
-    freed->next = list.first;
-    freed->ahead = list.first;
-    list.become({freed, size});
+    auto& mine = cache.tops[size_class];
+    const magazine_top top = mine.get();
+    if (is_full(top)) [[unlikely]]  // without pooling it always is
+        return free_slowly(block, size_class);
+    top[1] = static_cast<std::byte*>(block);
+    mine.set(top + 1);
 }
 
 void* allocate_unpooled(std::size_t size) {

@@ -24,6 +24,8 @@
 #include <cstdlib>
 #include <fstream>
 #include <new>
+#include <set>
+#include <thread>
 #include <vector>
 
 #include "support/catch.hpp"
@@ -231,6 +233,24 @@ coro<> forks_many_without_memory() {
 }
 
 }  // namespace
+
+TEST_CASE("blocks are freed although no memory is left for their magazines") {
+    leak_check clean;
+    const std::int64_t before = detail::live_blocks();
+    std::vector<void*> blocks;
+    for (int i = 0; i < 1000; ++i) blocks.push_back(detail::allocate_block(112));
+    std::thread{[&blocks] {
+        is_memory_gone = true;
+        for (void* block : blocks) detail::free_block(block, 112);
+        is_memory_gone = false;
+    }}.join();
+    CHECK(refused != 0);
+    CHECK(detail::live_blocks() == before);
+    std::set<void*> distinct;
+    for (void*& block : blocks) distinct.insert(block = detail::allocate_block(112));
+    CHECK(distinct.size() == blocks.size());
+    for (void* block : blocks) detail::free_block(block, 112);
+}
 
 TEST_CASE("starting tasks without memory") {
     on_workers(multi,

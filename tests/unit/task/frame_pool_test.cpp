@@ -13,6 +13,7 @@
 #include "support/catch.hpp"
 #include "support/runtime_case.hpp"
 #include "support/seed.hpp"
+#include "task/magazine.hpp"
 #include "weft/task/pool_allocator.hpp"
 
 using namespace weft::detail;
@@ -29,6 +30,14 @@ block allocate_filled(std::size_t size) {
     void* memory = allocate_block(size);
     std::memset(memory, 0xa5, size);
     return {memory, size};
+}
+
+bool pools() {
+    void* const first = allocate_block(32);
+    free_block(first, 32);
+    void* const again = allocate_block(32);
+    free_block(again, 32);
+    return first == again;
 }
 
 }  // namespace
@@ -72,6 +81,69 @@ TEST_CASE("blocks that are freed on another thread come back, also after that th
         }}.join();
         for (block b : blocks) free_block(b.memory, b.size);
     }
+}
+
+TEST_CASE("blocks keep their contents around the ends of a magazine, in every order of frees") {
+    leak_check clean;
+    const std::int64_t before = live_blocks();
+    constexpr std::size_t size = 176;
+    constexpr std::size_t few = magazine::capacity;
+    // Of each number that empties or fills one or two magazines, and of those beside it.
+    for (std::size_t count : {few - 1, few, few + 1, 2 * few - 1, 2 * few, 2 * few + 1, 5 * few}) {
+        for (const bool oldest_first : {false, true}) {
+            std::vector<void*> blocks;
+            std::set<void*> distinct;
+            for (std::size_t i = 0; i < count; ++i) {
+                blocks.push_back(allocate_block(size));
+                std::memset(blocks.back(), static_cast<int>(i % 251), size);
+                distinct.insert(blocks.back());
+            }
+            REQUIRE(distinct.size() == count);
+            REQUIRE(live_blocks() - before == static_cast<std::int64_t>(count));
+            for (std::size_t i = 0; i < count; ++i) {
+                const auto* bytes = static_cast<const unsigned char*>(blocks[i]);
+                REQUIRE(bytes[0] == i % 251);
+                REQUIRE(bytes[size - 1] == i % 251);
+            }
+            for (std::size_t i = 0; i < count; ++i) {
+                free_block(blocks[oldest_first ? i : count - 1 - i], size);
+                REQUIRE(live_blocks() - before == static_cast<std::int64_t>(count - 1 - i));
+            }
+        }
+    }
+}
+
+TEST_CASE("one block taken and freed at the end of a magazine goes to no depot") {
+    leak_check clean;
+    std::vector<void*> blocks;
+    for (std::size_t i = 0; i < 3 * magazine::capacity; ++i) {
+        blocks.push_back(allocate_block(48));
+        void* const first = allocate_block(48);
+        free_block(first, 48);
+        void* const again = allocate_block(48);
+        if (pools()) CHECK(again == first);  // the newest first, wherever the magazine ends
+        free_block(again, 48);
+    }
+    for (void* block : blocks) free_block(block, 48);
+}
+
+/// Static destructors and thread-local ones of the user's may come after the pool's own.
+TEST_CASE("a thread that has given its magazines back takes and frees all the same") {
+    leak_check clean;
+    struct late {
+        std::vector<void*> blocks;
+        ~late() {
+            for (void* block : blocks) free_block(block, 96);
+            for (std::size_t i = 0; i < 3 * magazine::capacity; ++i) {
+                blocks[i % blocks.size()] = allocate_block(96);
+                free_block(blocks[i % blocks.size()], 96);
+            }
+        }
+    };
+    std::thread{[] {
+        static thread_local late ends_last;  // made before the pool has seen this thread
+        for (int i = 0; i < 200; ++i) ends_last.blocks.push_back(allocate_block(96));
+    }}.join();
 }
 
 TEST_CASE("a container may take its memory from the pool") {
