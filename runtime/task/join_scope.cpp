@@ -40,12 +40,12 @@ std::coroutine_handle<> child_done(join_scope& join, runnable& self) noexcept {
 /// Home: what is asked of whoever awaits the task is for the task from now on. If that was asked to
 /// stop before the `first` child began, none is to begin here.
 std::coroutine_handle<> join_scope::begin_slowly(runnable& self, promise_base& first,
-                                                 std::size_t count) noexcept {
+                                                 bool calls) noexcept {
     worker_port& here = *self.worker;
     publish_direct_await(here);
     if (!self.lifecycle.has_requests()) {
         const std::coroutine_handle<> next = transfer(self, first.handle());
-        return count > 1 ? here.announce_forks(next, count - 1) : next;
+        return calls ? here.announce_forks(next) : next;
     }
     first.enter(running_, *this);
     if (!here.try_fork(first)) here.fork_into_wider(first);

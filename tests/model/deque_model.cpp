@@ -21,6 +21,7 @@ struct item {
     env::cell<int> payload;  // written by the pusher, read by the taker: needs an edge
     int taken = 0;           // bookkeeping of the test
 };
+using weft::detail::push_result;
 using deque = weft::detail::work_deque<env, item>;
 
 /// A deque with its items, and the final account.
@@ -36,7 +37,8 @@ struct bench {
     }
     void push_both() {
         for (std::size_t i : {0u, 1u}) items[i].payload.store(static_cast<int>(i) + 1);
-        require(own.try_push_all(2, [&](std::size_t i) { return &items[i]; }), "there is room");
+        const auto both = [&](auto put) { put(&items[0]), put(&items[1]); };
+        require(own.try_push_all(2, both) != push_result::no_room, "there is room");
     }
     bool take(item* got) {
         if (got == nullptr) return false;

@@ -66,7 +66,7 @@ constexpr kept_order kept_orders[] = {
     {"work_deque.hpp:steal_fifo", 1, "double: the exchange of top repeats the comparison"},
     {"work_deque.hpp:steal_half", 2, "double: as steal_fifo; delay: the claim after the slots"},
     {"work_deque.hpp:claim", 1, "delay: the claim after the slot"},
-    {"work_deque.hpp:has_room", 1, "delay: the slot's next store after the top"},
+    {"work_deque.hpp:reserve", 1, "delay: the slot's next store after the top"},
     {"idle_set.hpp:uncount", 1, "delay: the count after the searcher's last look"},
     {"lifecycle.hpp:try_suspend", 1, "double: the update that takes the bit acquires"},
     {"lifecycle.hpp:has_requests", 1, "double: the update that takes the requests acquires"},

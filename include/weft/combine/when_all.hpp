@@ -40,15 +40,18 @@ public:
     explicit when_all_pack(coro<Ts>... children) noexcept : coros_(std::move(children)...) {}
     bool await_ready() const noexcept {
         WEFT_CHECK(!begun(), "a when_all is awaited once");
-        return sizeof...(Ts) == 0;
+        return count == 0;
     }
     template <weft_promise Promise>
     std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> caller) noexcept {
-        return begin(caller.promise(), sizeof...(Ts), reinterpret_cast<fork_node*>(nodes_),
-                     [this](std::size_t i) noexcept -> promise_base& { return child_at(i); });
+        if constexpr (count == 0)
+            return caller;  // await_ready has said so
+        else
+            return begin(caller.promise(), count, reinterpret_cast<fork_node*>(nodes_),
+                         children{*this});
     }
     std::tuple<value_or_monostate<Ts>...> await_resume() {
-        if constexpr (sizeof...(Ts) != 0) end();
+        if constexpr (count != 0) end();
         return std::apply(
             [](coro<Ts>&... child) {
                 return std::tuple<value_or_monostate<Ts>...>{take(child)...};
@@ -57,16 +60,24 @@ public:
     }
 
 private:
-    // Folded away where `i` is a constant.
-    [[gnu::always_inline]] promise_base& child_at(std::size_t i) noexcept {
-        promise_base* found = nullptr;
-        std::size_t at = 0;
-        const auto look = [&](auto& child) noexcept {
-            if (at++ == i) found = &promise_of_child(child);
-        };
-        std::apply([&](coro<Ts>&... child) noexcept { (look(child), ...); }, coros_);
-        return *found;
-    }
+    static constexpr std::size_t count = sizeof...(Ts);
+
+    struct children {
+        when_all_pack& all;
+
+        [[nodiscard]] promise_base& first() const noexcept { return child<0>(); }
+        template <class Visit>
+        void others(Visit visit) const noexcept {
+            [&]<std::size_t... I>(std::index_sequence<I...>) {
+                (visit(count - 1 - I, child<count - 1 - I>()), ...);
+            }(std::make_index_sequence<count - 1>{});
+        }
+        template <std::size_t I>
+        [[nodiscard]] promise_base& child() const noexcept {
+            return promise_of_child(std::get<I>(all.coros_));
+        }
+    };
+
     template <class T>
     static value_or_monostate<T> take(coro<T>& child) {
         if constexpr (std::is_void_v<T>)
@@ -76,7 +87,7 @@ private:
     }
 
     std::tuple<coro<Ts>...> coros_;
-    alignas(fork_node) std::byte nodes_[sizeof...(Ts) == 0 ? 1 : sizeof...(Ts) * sizeof(fork_node)];
+    alignas(fork_node) std::byte nodes_[count == 0 ? 1 : count * sizeof(fork_node)];
 };
 
 /// Children in a vector, and room for their nodes from the pool.
@@ -150,10 +161,7 @@ public:
     }
     template <weft_promise Promise>
     std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> caller) noexcept {
-        return begin(caller.promise(), children_.size(), children_.nodes(),
-                     [first = children_.data()](std::size_t i) noexcept -> promise_base& {
-                         return promise_of_child(first[i]);
-                     });
+        return begin(caller.promise(), children_.size(), children_.nodes(), in_order{*this});
     }
     auto await_resume() {
         const std::span all{children_.data(), children_.size()};
@@ -168,6 +176,21 @@ public:
     }
 
 private:
+    struct in_order {
+        when_all_range& all;
+
+        [[nodiscard]] promise_base& first() const noexcept {
+            return promise_of_child(all.children_.data()[0]);
+        }
+        template <class Visit>
+        void others(Visit visit) const noexcept {
+            auto* const children = all.children_.data();
+            for (std::size_t i = all.children_.size(); i-- > 1;) {
+                visit(i, promise_of_child(children[i]));
+            }
+        }
+    };
+
     Children children_;
 };
 

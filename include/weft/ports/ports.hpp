@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "weft/model/environment.hpp"
@@ -67,24 +68,19 @@ public:
     /// Offers a fork-join child to thieves; this worker takes it back last in, first out. False:
     /// there is no room.
     [[nodiscard]] bool try_fork(promise_base& child) noexcept { return my_forks_.try_push(&child); }
-    /// The same for `count` children at once, child_at(0) taken back last; it is called for each
-    /// before any is offered. False: it was not called, there is no room.
-    template <class ChildAt>
-    [[nodiscard]] bool try_fork_all(std::size_t count, ChildAt child_at) noexcept {
-        return my_forks_.try_push_all(count, child_at);
+    /// The same for `count` children at once: each(put) calls put(child) for all of them, the one
+    /// to be taken back last first. no_room: it was not called.
+    template <class Each>
+    [[nodiscard]] push_result try_fork_all(std::size_t count, Each&& each) noexcept {
+        return my_forks_.try_push_all(count, std::forward<Each>(each));
     }
     /// The same for one, with room made first. Without memory: as if a thief had taken the child.
     virtual void fork_into_wider(promise_base& child) noexcept = 0;
     /// After one or more were offered; returns `next`, so that it can be what the caller does last.
+    /// Not for children above others: a peer was called for those, and whoever takes them passes
+    /// the call on. Should that call have missed somebody, the watchdog repeats it.
     std::coroutine_handle<> announce_forks(std::coroutine_handle<> next) noexcept {
         return alone_ ? next : call_peer(next);
-    }
-    /// The same after `count` offers in a row, which no peer is called for if older children lie
-    /// below: one was called for those, and whoever takes them passes the call on. Should that call
-    /// have missed somebody, the watchdog repeats it.
-    std::coroutine_handle<> announce_forks(std::coroutine_handle<> next,
-                                           std::size_t count) noexcept {
-        return alone_ || my_forks_.holds_more_than(count) ? next : call_peer(next);
     }
     /// The fork-join child to run next on this worker, or nullptr: also after a burst.
     [[nodiscard]] promise_base* pop_fork() noexcept {

@@ -16,6 +16,12 @@ namespace weft::detail {
 template <class Env, class T>
 class work_deque;
 
+enum class push_result : std::uint8_t {
+    no_room,       ///< nothing was pushed, or called: first reserve()
+    alone,         ///< nothing lay there before
+    above_others,  ///< a hint: a thief may have taken those just now
+};
+
 /// The owner's end. Movable to the thread that is to own; used by one thread at a time.
 template <class Env, class T>
 class deque_owner {
@@ -27,13 +33,13 @@ public:
     }
     /// `item` is not null. Throws std::bad_alloc, and changes nothing then, only when it must grow.
     void push(T* item) { deque_->push(item); }
-    /// False: it would have to grow.
+    /// False: there may be no room; push() looks, and grows if that is so.
     [[nodiscard]] bool try_push(T* item) noexcept { return deque_->try_push(item); }
-    /// `count` items at once, item_at(0) the oldest: called for each in this order, before a thief
-    /// can see any. False, and nothing was called: it would have to grow.
-    template <class ItemAt>
-    [[nodiscard]] bool try_push_all(std::size_t count, ItemAt item_at) noexcept {
-        return deque_->try_push_all(count, item_at);
+    /// `count` items at once, the oldest first: each(put) calls put(item) for all of them, before a
+    /// thief can see any.
+    template <class Each>
+    [[nodiscard]] push_result try_push_all(std::size_t count, Each&& each) noexcept {
+        return deque_->try_push_all(count, std::forward<Each>(each));
     }
     /// The next `more` pushes do not grow, as long as nothing else is pushed. Throws bad_alloc.
     void reserve(std::size_t more) { deque_->reserve(more); }

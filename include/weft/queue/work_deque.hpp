@@ -12,7 +12,7 @@
 // Protocol: work deque                                     checked by: tests/model/deque_model.cpp
 // Roles      owner (one thread) · thief (any thread, the owner too)
 // Words      top_ next index to steal, only grows · bottom_ next index to push · ring_ the storage
-// Fields     top_known_, rings → owner-confined;  slots → atomic, owner writes
+// Fields     top_known_, full_at_, slots_, rings → owner-confined;  slots → atomic, owner writes
 // Invariants I1 items are at [top, bottom); both are 64 bits and top never comes back: no ABA.
 //            I2 an index is claimed once: by the CAS of top_ that passes it, or by a pop() that
 //               saw top_ < index after P3. The last item is always claimed by CAS.
@@ -20,7 +20,7 @@
 //            I4 a ring that was replaced is never written again and lives until destruction.
 // Edges      P1 bottom_ store release → bottom_ load acquire: the slots below it and their items.
 //               Every store of bottom_ is a release, pop()'s too: a thief may read any of them.
-//            P2 top_ CAS release → top_ load acquire in push(): the slot was read before it is
+//            P2 top_ CAS release → top_ load acquire in reserve(): the slot was read before it is
 //               written again (I3). RMWs of others in between continue the release sequence.
 //            P3 store-load pair: pop {lower bottom_, light fence, read top_} against
 //               steal {read top_, heavy fence, read bottom_}. Of a pop and a steal of one index at
@@ -83,10 +83,11 @@ private:
     using index = std::int64_t;
     using ring = deque_ring<Env>;
 
-    template <class ItemAt>
-    [[nodiscard]] bool try_push_all(std::size_t count, ItemAt item_at) noexcept;
+    template <class Each>
+    [[nodiscard]] push_result try_push_all(std::size_t count, Each&& each) noexcept;
     [[nodiscard]] bool try_push(T* item) noexcept {
-        return try_push_all(1, [item](std::size_t) noexcept { return item; });
+        const auto it = [item](auto put) noexcept { put(item); };
+        return try_push_all(1, it) != push_result::no_room;
     }
     void push(T* item);
     T* pop() noexcept;
@@ -102,21 +103,25 @@ private:
     stolen<T> steal_fifo() noexcept;
     stolen<T> steal_half(owner_handle& into);
     stolen<T> claim(index top) noexcept;
-    [[nodiscard]] bool has_room(index bottom, index more) noexcept;
+    [[nodiscard]] bool has_room(index bottom, index more) const noexcept;
 
     static constexpr std::size_t line_bytes = 64;
     alignas(line_bytes) typename Env::template atomic<index> top_{0};
     alignas(line_bytes) typename Env::template atomic<index> bottom_{0};
     typename Env::template atomic<ring*> ring_;
     index top_known_ = 0;           // a value that top_ has reached
+    index full_at_;                 // room up to here, seen from a former top_known_
     std::unique_ptr<ring> newest_;  // owns the chain of rings
+    ring_slots<Env> slots_;         // of the newest
     bool owner_taken_ = false;
 };
 
 // ---------------------------------------------------------------------------------------------
 
 template <class Env, class T>
-work_deque<Env, T>::work_deque(std::size_t capacity) : newest_(new ring(capacity)) {
+work_deque<Env, T>::work_deque(std::size_t capacity)
+    : newest_(new ring(capacity)), slots_(newest_->slots()) {
+    full_at_ = slots_.capacity();
     ring_.store(newest_.get(), std::memory_order_relaxed);  // not shared yet: no edge
 }
 
@@ -135,34 +140,32 @@ std::size_t work_deque<Env, T>::size_hint() const noexcept {
 }
 
 template <class Env, class T>
-inline bool work_deque<Env, T>::has_room(index bottom, index more) noexcept {
+inline bool work_deque<Env, T>::has_room(index bottom, index more) const noexcept {
     const index off = mutated<Env>(mutation::deque_push_off_by_one) ? 1 : 0;
-    const index limit = newest_->capacity() - more + off;
-    if (bottom - top_known_ <= limit) return true;
-    top_known_ = top_.load(std::memory_order_acquire);  // P2: the slots below it were read
-    return bottom - top_known_ <= limit;
+    return bottom + more <= full_at_ + off;
 }
 
 template <class Env, class T>
-template <class ItemAt>
-inline bool work_deque<Env, T>::try_push_all(std::size_t count, ItemAt item_at) noexcept {
+template <class Each>
+inline push_result work_deque<Env, T>::try_push_all(std::size_t count, Each&& each) noexcept {
     const index bottom = bottom_.load(std::memory_order_relaxed);  // the owner's own store
     const auto more = static_cast<index>(count);
     if (!has_room(bottom, more)) [[unlikely]]
-        return false;
-    ring& into = *newest_;
-    for (index i = 0; i < more; ++i) {
-        T* item = item_at(static_cast<std::size_t>(i));
+        return push_result::no_room;
+    index next = bottom;
+    each([into = slots_, &next](T* item) noexcept {
         WEFT_DCHECK(item != nullptr, "a null item reads as an empty deque");
-        into.put(bottom + i, item);
-    }
+        into.put(next++, item);
+    });
     bottom_.store(bottom + more, order_unless<Env>(mutation::deque_push_relaxed,
                                                    std::memory_order_release));  // P1: the slots
-    return true;
+    const bool is_above = top_.load(std::memory_order_relaxed) < bottom;         // hint
+    return is_above ? push_result::above_others : push_result::alone;
 }
 
 template <class Env, class T>
 inline void work_deque<Env, T>::push(T* item) {
+    if (try_push(item)) return;
     reserve(1);
     static_cast<void>(try_push(item));
 }
@@ -175,7 +178,7 @@ inline T* work_deque<Env, T>::pop() noexcept {
     if (!mutated<Env>(mutation::deque_pop_without_fence)) Env::light_fence();  // P3
     const index top = top_.load(std::memory_order_relaxed);                    // P3
     if (top < last) [[likely]]
-        return static_cast<T*>(newest_->get(last));
+        return static_cast<T*>(slots_.get(last));
     return pop_last(last, top);
 }
 
@@ -188,7 +191,7 @@ T* work_deque<Env, T>::pop_last(index last, index top) noexcept {
             top_.compare_exchange_strong(top, last + 1,
                                          std::memory_order_relaxed,     // I2: owner's own claim
                                          std::memory_order_relaxed)) {  // lost: nothing is read
-            item = static_cast<T*>(newest_->get(last));
+            item = static_cast<T*>(slots_.get(last));
         }
     }
     bottom_.store(last + 1, std::memory_order_release);  // P1: empty, as before
@@ -202,7 +205,7 @@ inline T* work_deque<Env, T>::take_front() noexcept {
     if (bottom <= top_known_) return nullptr;
     index top = top_.load(std::memory_order_relaxed);  // the owner wrote the slots itself
     while (top < bottom) {
-        T* item = static_cast<T*>(newest_->get(top));
+        T* item = static_cast<T*>(slots_.get(top));
         if (top_.compare_exchange_weak(top, top + 1,
                                        std::memory_order_relaxed,     // I2: as in pop_last
                                        std::memory_order_relaxed)) {  // lost: top was reloaded
@@ -218,7 +221,7 @@ inline bool work_deque<Env, T>::take_front_if(const T* item) noexcept {
     const index bottom = bottom_.load(std::memory_order_relaxed);  // the owner's own store
     if (bottom <= top_known_) return false;
     index top = top_.load(std::memory_order_relaxed);  // the owner wrote the slots itself
-    if (top >= bottom || newest_->get(top) != item) return false;
+    if (top >= bottom || slots_.get(top) != item) return false;
     if (mutated<Env>(mutation::deque_front_if_without_cas)) {
         top_.store(top + 1, std::memory_order_relaxed);  // I2: broken by the planted fault
         return true;
@@ -231,7 +234,7 @@ inline bool work_deque<Env, T>::take_front_if(const T* item) noexcept {
 template <class Env, class T>
 inline bool work_deque<Env, T>::is_front(const T* item) const noexcept {
     const index top = top_.load(std::memory_order_relaxed);  // the owner's own store
-    return top < bottom_.load(std::memory_order_relaxed) && newest_->get(top) == item;  // the same
+    return top < bottom_.load(std::memory_order_relaxed) && slots_.get(top) == item;  // the same
 }
 
 template <class Env, class T>
@@ -240,7 +243,7 @@ inline T* work_deque<Env, T>::take_front_alone() noexcept {
     const index top = top_.load(std::memory_order_relaxed);        // the owner's own store
     if (bottom <= top) return nullptr;
     top_.store(top + 1, std::memory_order_relaxed);  // I2: nobody else claims
-    return static_cast<T*>(newest_->get(top));
+    return static_cast<T*>(slots_.get(top));
 }
 
 template <class Env, class T>
@@ -252,12 +255,14 @@ inline bool work_deque<Env, T>::holds_more_than(std::size_t count) const noexcep
 template <class Env, class T>
 inline const T* work_deque<Env, T>::look_ahead(index places) const noexcept {
     const index top = top_.load(std::memory_order_relaxed);  // hint
-    return static_cast<const T*>(newest_->get(top + places));
+    return static_cast<const T*>(slots_.get(top + places));
 }
 
 template <class Env, class T>
 void work_deque<Env, T>::reserve(std::size_t more) {
     const index bottom = bottom_.load(std::memory_order_relaxed);  // the owner's own store
+    top_known_ = top_.load(std::memory_order_acquire);  // P2: the slots below it were read
+    full_at_ = top_known_ + slots_.capacity();
     if (has_room(bottom, static_cast<index>(more))) return;
     const auto needed = static_cast<std::size_t>(bottom - top_known_) + more;
     auto wider = std::make_unique<ring>(needed);
@@ -267,6 +272,8 @@ void work_deque<Env, T>::reserve(std::size_t more) {
     wider->copy_from(*newest_, top_known_, bottom);
     wider->keep(std::move(newest_));  // I4
     newest_ = std::move(wider);
+    slots_ = newest_->slots();
+    full_at_ = top_known_ + slots_.capacity();
     ring_.store(newest_.get(), std::memory_order_release);  // P4: the copied slots
 }
 

@@ -83,12 +83,13 @@ protected:
     }
 
     [[nodiscard]] bool begun() const noexcept { return caller_ != nullptr; }
-    /// Offers all children but the first to thieves and returns the first to run. `child_at(i)` is
-    /// the promise of a child, `nodes` uninitialised memory for as many.
-    template <class ChildAt>
+    /// Offers all children but the first to thieves and returns the first to run.
+    /// `children.first()` is its promise, `children.others(visit)` calls visit(i, promise) for the
+    /// i-th, from the last to the second. `nodes`: uninitialised memory for as many.
+    template <class Children>
     [[gnu::always_inline]] std::coroutine_handle<> begin(promise_base& caller, std::size_t count,
                                                          fork_node* nodes,
-                                                         ChildAt child_at) noexcept;
+                                                         Children children) noexcept;
     /// At the parent's resumption: throws the first error, or `cancelled`.
     void end() {
         if (has(any) || parent()->lifecycle.has_requests()) [[unlikely]]
@@ -136,14 +137,12 @@ private:
     void enlist(fork_node& node) noexcept;
     [[nodiscard]] fork_node& give_node(promise_base& innermost, worker_port& here) noexcept;
     static bool share_all(runnable& root, promise_base* running) noexcept;
-    template <class ChildAt>
-    [[gnu::noinline, gnu::cold]] std::coroutine_handle<> begin_in_wider(fork_node* nodes,
-                                                                        std::size_t count,
-                                                                        ChildAt child_at) noexcept;
+    template <class Children>
+    [[gnu::noinline, gnu::cold]] std::coroutine_handle<> begin_in_wider(Children children) noexcept;
     [[nodiscard]] std::coroutine_handle<> begin_first(runnable& self, promise_base& first,
-                                                      std::size_t count) noexcept;
+                                                      bool calls) noexcept;
     [[nodiscard]] std::coroutine_handle<> begin_slowly(runnable& self, promise_base& first,
-                                                       std::size_t count) noexcept;
+                                                       bool calls) noexcept;
     [[nodiscard]] std::coroutine_handle<> run_next(runnable& self, promise_base& next) noexcept;
     [[nodiscard]] std::coroutine_handle<> end_of_burst(runnable& self) noexcept;
     [[nodiscard]] std::coroutine_handle<> leave(runnable& self, promise_base* next) noexcept;
@@ -176,9 +175,9 @@ private:
 
 // ---------------------------------------------------------------------------------------------
 
-template <class ChildAt>
+template <class Children>
 inline std::coroutine_handle<> join_scope::begin(promise_base& caller, std::size_t count,
-                                                 fork_node* nodes, ChildAt child_at) noexcept {
+                                                 fork_node* nodes, Children children) noexcept {
     runnable& self = caller.in_place();
     worker_port& here = *self.worker;
     caller_ = &caller;
@@ -187,46 +186,46 @@ inline std::coroutine_handle<> join_scope::begin(promise_base& caller, std::size
     running_ = nodes;
     count_.begin(static_cast<std::ptrdiff_t>(count));
     here.local_join = this;
-    promise_base& first = child_at(0);
+    promise_base& first = children.first();
     first.enter(&self, *this);
+    bool calls = false;
     if (count > 1) {
-        const bool offered =
-            here.try_fork_all(count - 1, [&](std::size_t behind) noexcept -> promise_base* {
-                const std::size_t i = count - 1 - behind;
-                promise_base& child = child_at(i);
+        const push_result offered = here.try_fork_all(count - 1, [&](auto put) noexcept {
+            children.others([&](std::size_t i, promise_base& child) noexcept {
                 child.enter(nodes + i, *this);
-                return &child;
+                put(&child);
             });
-        if (!offered) [[unlikely]]
-            return begin_in_wider(nodes, count, child_at);
+        });
+        if (offered == push_result::no_room) [[unlikely]]
+            return begin_in_wider(children);
+        calls = offered == push_result::alone;
     }
-    return begin_first(self, first, count);
+    return begin_first(self, first, calls);
 }
 
-/// Home: the first child begins, now that the others are offered.
+/// Home: the first child begins, now that the others are offered. Then a peer may be called.
 inline std::coroutine_handle<> join_scope::begin_first(runnable& self, promise_base& first,
-                                                       std::size_t count) noexcept {
+                                                       bool calls) noexcept {
     worker_port& here = *self.worker;
     const bool is_awaited_directly = outer_ == nullptr && here.current.direct() != nullptr;
     if (is_awaited_directly || self.lifecycle.has_requests()) [[unlikely]]
-        return begin_slowly(self, first, count);
+        return begin_slowly(self, first, calls);
     const std::coroutine_handle<> next = transfer(self, first.handle());
-    return count > 1 ? here.announce_forks(next, count - 1) : next;
+    return calls ? here.announce_forks(next) : next;
 }
 
 /// Home: the same where the deque is full. Not inlined, so that begin() calls nothing on its way.
-template <class ChildAt>
-std::coroutine_handle<> join_scope::begin_in_wider(fork_node* nodes, std::size_t count,
-                                                   ChildAt child_at) noexcept {
-    promise_base& first = child_at(0);
+template <class Children>
+std::coroutine_handle<> join_scope::begin_in_wider(Children children) noexcept {
+    promise_base& first = children.first();
     runnable& self = first.in_place();
     worker_port& here = *self.worker;
-    for (std::size_t i = count; i-- > 1;) {
-        promise_base& child = child_at(i);
+    auto* const nodes = static_cast<fork_node*>(running_);
+    children.others([&](std::size_t i, promise_base& child) noexcept {
         child.enter(nodes + i, *this);
         if (!here.try_fork(child)) here.fork_into_wider(child);
-    }
-    return begin_first(self, first, count);
+    });
+    return begin_first(self, first, true);
 }
 
 }  // namespace weft::detail

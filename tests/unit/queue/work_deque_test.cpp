@@ -14,6 +14,7 @@
 
 namespace {
 
+using weft::detail::push_result;
 using weft::detail::real_environment;
 using weft::detail::steal_outcome;
 using deque_type = weft::detail::work_deque<real_environment, int>;
@@ -100,19 +101,21 @@ TEST_CASE("several items are pushed at once, or none", "[queue][deque]") {
     auto owner = deque.owner();
     auto items = numbered(6);
     int calls = 0;
-    const auto next = [&](std::size_t i) {
+    const auto three = [&](auto put) {
         ++calls;
-        return &items[i];
+        for (std::size_t i = 0; i < 3; ++i) put(&items[i]);
     };
-    REQUIRE(owner.try_push_all(3, next));
-    CHECK(calls == 3);
+    REQUIRE(owner.try_push_all(3, three) == push_result::alone);
+    CHECK(calls == 1);
     CHECK(deque.thief().steal().item == &items[0]);
-    CHECK_FALSE(owner.try_push_all(5, next));
-    CHECK(calls == 3);
+    CHECK(owner.try_push_all(3, three) == push_result::no_room);
+    CHECK(calls == 1);
     CHECK(owner.pop() == &items[2]);
-    REQUIRE(owner.try_push_all(0, next));
-    REQUIRE(owner.try_push_all(3, next));
-    CHECK_FALSE(owner.try_push_all(1, next));
+    REQUIRE(owner.try_push_all(0, [](auto) {}) == push_result::above_others);
+    CHECK(owner.try_push_all(3, three) == push_result::no_room);
+    owner.reserve(3);  // sees what the thief has taken
+    REQUIRE(owner.try_push_all(3, three) == push_result::above_others);
+    CHECK(owner.try_push_all(1, three) == push_result::no_room);
     for (std::size_t i : {2u, 1u, 0u, 1u}) CHECK(owner.pop() == &items[i]);
     CHECK(owner.pop() == nullptr);
 }
