@@ -4,6 +4,7 @@
 #include "base/huge_page.hpp"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cstdint>
 
@@ -24,6 +25,15 @@ std::byte* map_huge_page() noexcept {
     madvise(page, huge_page_bytes, MADV_HUGEPAGE);  // a request that the system may decline
 #endif
     return page;
+}
+
+std::size_t give_pages_back(std::byte* begin, std::byte* end) noexcept {
+    static const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
+    const auto first = (reinterpret_cast<std::uintptr_t>(begin) + page - 1) / page * page;
+    const auto last = reinterpret_cast<std::uintptr_t>(end) / page * page;
+    if (first >= last) return 0;
+    const std::size_t bytes = last - first;
+    return madvise(reinterpret_cast<void*>(first), bytes, MADV_DONTNEED) == 0 ? bytes : 0;
 }
 
 }  // namespace weft::detail

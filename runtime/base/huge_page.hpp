@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the weft authors
 
-// Memory in the size and alignment of one huge page, from the system itself.
+// Memory in the size and alignment of one huge page, from the system itself, and pages of any
+// memory back to it.
 #pragma once
 
 #include <cstddef>
@@ -13,5 +14,10 @@ inline constexpr std::size_t huge_page_bytes = std::size_t{2} << 20;
 /// Zeroed once it is touched; whether it is one page or many small ones the system decides. Null
 /// where the system refuses.
 [[nodiscard]] std::byte* map_huge_page() noexcept;
+
+/// Lets the system take back the whole pages of [begin, end), which hold nothing that is needed:
+/// the memory stays usable and is zeroed when it is touched again. Returns their bytes, 0 where the
+/// system refuses.
+std::size_t give_pages_back(std::byte* begin, std::byte* end) noexcept;
 
 }  // namespace weft::detail

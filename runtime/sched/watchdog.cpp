@@ -23,6 +23,8 @@ constexpr nanoseconds longest_pause{80'000'000};
 constexpr nanoseconds least_computing{200'000};  // since its second look
 constexpr unsigned looks_until_stuck = 2;
 constexpr nanoseconds rescue_outlasts{50'000'000};
+constexpr nanoseconds pool_rests{1'000'000'000};
+constexpr std::size_t least_returned = std::size_t{1} << 20;  // bytes
 
 }  // namespace
 
@@ -65,15 +67,28 @@ void watchdog::loop() noexcept {
     time_point next = env::now() + interval_;
     while (gate_.pause(next)) {
         next = look();
+        const time_point trim_at = tend_pool(env::now());
         if (!all_are_idle()) {
             pause_ = interval_;
         } else if (core_.is_single() && !is_long_quiet()) {
             next = env::now() + pause_;
         } else {
-            if (!gate_.sleep_while([this] { return all_are_idle(); })) return;
+            if (!gate_.sleep_while([this] { return all_are_idle(); }, trim_at)) return;
             next = env::now() + interval_;
         }
     }
+}
+
+/// Trims the pool if much has come back to it and it has been quiet since; returns when to look
+/// again for that.
+time_point watchdog::tend_pool(time_point now) noexcept {
+    const pool_use use = frame_pool_use();
+    if (use.changes != std::exchange(pool_changes_, use.changes)) pool_quiet_since_ = now;
+    if (use.returned < least_returned) return time_point::max();
+    const time_point due = pool_quiet_since_ + pool_rests;
+    if (now < due) return due;
+    trim_frame_pool();
+    return time_point::max();
 }
 
 /// Beside a single worker there is nothing to serve, only to name: so that a program with something

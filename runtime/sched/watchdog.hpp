@@ -16,6 +16,8 @@
 // Rescue workers go back to their bench once a regular worker has been free for a while. A task
 // that keeps its worker for longer than runtime_options::slow_run is named.
 //
+// Memory of tasks that nobody has needed for a second it gives back to the system.
+//
 // A worker whose single runs are longer than the watchdog's interval is not stuck, but does not get
 // to its timers and descriptors either: they are served in the same way.
 //
@@ -83,6 +85,7 @@ private:
     [[nodiscard]] time_point serve(worker& stuck, time_point now) noexcept;
     [[nodiscard]] bool all_are_idle() const noexcept;
     [[nodiscard]] bool is_long_quiet() noexcept;
+    [[nodiscard]] time_point tend_pool(time_point now) noexcept;
     [[nodiscard]] unsigned most_rescuers() const noexcept;
     void set_duty(unsigned wanted) noexcept;
     [[nodiscard]] bool begin_rescue(unsigned number) noexcept;
@@ -104,6 +107,8 @@ private:
     nanoseconds interval_{};
     nanoseconds pause_{};  // until the next look
     std::uint64_t quiet_progress_ = 0;
+    std::uint64_t pool_changes_ = 0;  // when it last looked
+    time_point pool_quiet_since_{};
     env::atomic<bool> runs_{false};
     std::thread::id id_;                 // of the thread, once it runs
     std::vector<worker_thread> thread_;  // none or one

@@ -4,8 +4,12 @@
 #include "task/frame_depot.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <new>
 #include <utility>
+#include <vector>
+
+#include "base/huge_page.hpp"
 
 namespace weft::detail {
 
@@ -35,6 +39,7 @@ frame_depot& depot() {
 
 magazine_top frame_depot::exchange_empty(std::size_t index, magazine_top empty) {
     std::lock_guard guard{mutex_};
+    add(changes_, std::uint64_t{1});
     magazine* filled = pop_from(filled_[index]);
     if (filled != nullptr) {
         if (empty != top_of_none) push_to(empty_, magazine_of(empty));
@@ -90,7 +95,10 @@ void frame_depot::give(std::size_t index, magazine_top top) noexcept {
     if (top == top_of_none) return;
     magazine& given = magazine_of(top);
     given.top = top;
-    held_ += count_of(top);
+    const std::int64_t count = count_of(top);
+    held_ += count;
+    add(changes_, std::uint64_t{1});
+    add(returned_, static_cast<std::size_t>(count) * bytes_of_class(index));
     push_to(is_empty(top) ? empty_ : filled_[index], given);
 }
 
@@ -136,6 +144,72 @@ void frame_depot::leave(thread_cache& cache) noexcept {
     }
     (cache.previous == nullptr ? caches_ : cache.previous->next) = cache.next;
     if (cache.next != nullptr) cache.next->previous = cache.previous;
+}
+
+namespace {
+
+struct free_range {
+    std::byte* begin;
+    std::byte* end;
+};
+
+std::vector<free_range> collect(const std::array<magazine*, frame_classes>& from) {
+    std::vector<free_range> found;
+    std::size_t count = 0;
+    for (const magazine* each : from) {
+        for (; each != nullptr; each = each->next) {
+            count += static_cast<std::size_t>(count_of(each->top));
+        }
+    }
+    found.reserve(count);
+    for (std::size_t index = 0; index < frame_classes; ++index) {
+        for (magazine* each = from[index]; each != nullptr; each = each->next) {
+            for (magazine_top top = each->top; top != each->bottom(); --top) {
+                found.push_back({*top, *top + bytes_of_class(index)});
+            }
+        }
+    }
+    return found;
+}
+
+/// Adjacent ones count as one.
+std::size_t give_back(std::vector<free_range>& free) noexcept {
+    std::ranges::sort(
+        free, {}, [](const free_range& r) { return reinterpret_cast<std::uintptr_t>(r.begin); });
+    std::size_t bytes = 0;
+    for (std::size_t i = 0; i < free.size();) {
+        free_range all = free[i];
+        while (++i < free.size() && free[i].begin == all.end) all.end = free[i].end;
+        bytes += give_pages_back(all.begin, all.end);
+    }
+    return bytes;
+}
+
+}  // namespace
+
+std::size_t frame_depot::trim() noexcept {
+    std::lock_guard alone{trimming_};
+    stacks taken;
+    {
+        std::lock_guard guard{mutex_};
+        taken = std::exchange(filled_, {});
+        returned_.store(0, std::memory_order_relaxed);  // D2
+    }
+    std::size_t bytes = 0;
+    try {
+        std::vector<free_range> free = collect(taken);
+        bytes = give_back(free);
+    } catch (const std::bad_alloc&) {
+        bytes = 0;  // no memory to find out what could be given back
+    }
+    std::lock_guard guard{mutex_};
+    for (std::size_t index = 0; index < frame_classes; ++index) {
+        // Behind those that have come meanwhile, which are in memory.
+        magazine** end = &filled_[index];
+        while (*end != nullptr) end = &(*end)->next;
+        *end = taken[index];
+    }
+    return bytes;
 }
 
 std::int64_t thread_cache::count() const noexcept {

@@ -11,6 +11,7 @@
 // Edges      D1 the depot's mutex: what a thread wrote to a block, and to the magazine, before it
 //               gave that is visible to the one that takes it
 //            D2 counts are statistics to others: exact only once the writers have been joined
+// Races      Who trims has the magazines for himself: who comes meanwhile cuts fresh blocks.
 // Shutdown   a thread's magazines go to the depot when it ends; frees after that go there one by
 //            one.
 #pragma once
@@ -73,8 +74,21 @@ public:
     void leave(thread_cache& cache) noexcept;
     void keep_only(thread_cache& cache) noexcept;
     [[nodiscard]] std::int64_t live() noexcept;
-    void hold() { mutex_.lock(); }
-    void release() { mutex_.unlock(); }
+    /// Gives the pages that lie in free blocks of the depot back to the system; returns their
+    /// bytes. Meanwhile those blocks are not to be had.
+    std::size_t trim() noexcept;
+    [[nodiscard]] pool_use use() const noexcept {
+        return {changes_.load(std::memory_order_relaxed),    // D2
+                returned_.load(std::memory_order_relaxed)};  // D2
+    }
+    void hold() {
+        trimming_.lock();
+        mutex_.lock();
+    }
+    void release() {
+        mutex_.unlock();
+        trimming_.unlock();
+    }
     /// Blocks that come from no magazine.
     void count_unpooled(std::int64_t change) noexcept {
         unpooled_.fetch_add(change, std::memory_order_relaxed);  // D2
@@ -85,18 +99,28 @@ private:
         loose_block* next;
     };
 
+    using stacks = std::array<magazine*, frame_classes>;
+
+    template <class T>
+    static void add(real_environment::atomic<T>& to, T more) noexcept {
+        to.store(to.load(std::memory_order_relaxed) + more,  // D2: with the mutex
+                 std::memory_order_relaxed);                 // D2
+    }
     void give(std::size_t index, magazine_top top) noexcept;
     [[nodiscard]] magazine* take_empty() noexcept;
     void fill(std::size_t index, magazine& empty);
 
+    std::mutex trimming_;  // one trims at a time; taken before the mutex
     std::mutex mutex_;
-    std::array<magazine*, frame_classes> filled_{};  // each with a block at least
+    stacks filled_{};  // each with a block at least
     magazine* empty_ = nullptr;
     std::array<loose_block*, frame_classes> loose_{};
     block_slabs slabs_;
     thread_cache* caches_ = nullptr;
-    std::int64_t cut_ = 0;   // blocks ever cut
-    std::int64_t held_ = 0;  // blocks here
+    std::int64_t cut_ = 0;                                // blocks ever cut
+    std::int64_t held_ = 0;                               // blocks here, or with who trims
+    real_environment::atomic<std::uint64_t> changes_{0};  // written with the mutex
+    real_environment::atomic<std::size_t> returned_{0};   // the same
     real_environment::atomic<std::int64_t> unpooled_{0};
 };
 

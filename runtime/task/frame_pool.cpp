@@ -10,6 +10,7 @@
 #include <new>
 
 #include "task/frame_depot.hpp"
+#include "weft/task/pool_allocator.hpp"
 
 namespace weft::detail {
 
@@ -122,6 +123,10 @@ void free_unpooled(void* block, std::size_t size) noexcept {
 
 std::int64_t live_blocks() noexcept { return depot().live(); }
 
+std::size_t trim_frame_pool() noexcept { return depot().trim(); }
+
+pool_use frame_pool_use() noexcept { return depot().use(); }
+
 void hold_frame_pool() { depot().hold(); }
 
 void release_frame_pool() { depot().release(); }
@@ -129,3 +134,5 @@ void release_frame_pool() { depot().release(); }
 void forget_other_threads_pools() noexcept { depot().keep_only(cache); }
 
 }  // namespace weft::detail
+
+std::size_t weft::trim_pool() noexcept { return detail::trim_frame_pool(); }

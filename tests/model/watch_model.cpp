@@ -50,7 +50,7 @@ private:
 };
 
 /// Workers that wake up and are stuck until the watchdog has seen them awake.
-scenario_body waking(std::size_t workers) {
+scenario_body waking(std::size_t workers, bool sleeps_twice = false) {
     return [=](scenario& s) {
         idle_set idle(workers);
         watch_gate gate;
@@ -67,6 +67,8 @@ scenario_body waking(std::size_t workers) {
         }
         s.thread("watchdog", [&] {
             const auto all_idle = [&] { return idle.idle_count() == workers; };
+            if (sleeps_twice && !gate.sleep_while(all_idle, env::now()))
+                require(false, "nobody closes it");
             if (!gate.sleep_while(all_idle)) require(false, "nobody closes it");
             for (std::size_t w = 0; w < workers; ++w) {
                 // As the real one looks again and again while somebody is awake.
@@ -84,6 +86,14 @@ const registered_case one_wakes({
     .kills = {mutation::watch_without_heavy_fence, mutation::watch_sleeps_without_look},
     .limits = {.preemptions = 4, .stale_loads = 2, .early_timeouts = 4},
     .body = waking(1),
+});
+
+const registered_case one_wakes_late({
+    .structure = "watch",
+    .name = "a worker calls a watchdog whose sleep has a limit, or its next one, which has none",
+    .kills = {mutation::watch_without_heavy_fence, mutation::watch_sleeps_without_look},
+    .limits = {.preemptions = 4, .stale_loads = 2, .early_timeouts = 4},
+    .body = waking(1, true),
 });
 
 const registered_case two_wake({

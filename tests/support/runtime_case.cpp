@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 
 #include "support/catch.hpp"
 #include "weft/task/frame_pool.hpp"
@@ -63,6 +64,14 @@ std::chrono::milliseconds unit() {
 }
 
 bool is_sanitized() noexcept { return sanitized; }
+
+std::size_t resident_bytes() {
+    std::ifstream file{"/proc/self/statm"};
+    std::size_t all = 0;
+    std::size_t resident = 0;
+    file >> all >> resident;
+    return resident * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+}
 
 bool signals_are_deferred() noexcept { return WEFT_TEST_TSAN != 0; }
 

@@ -33,6 +33,8 @@ inline constexpr std::chrono::seconds soon{15};
 
 /// Whether this is a build with a sanitizer, which needs descriptors and threads of its own.
 [[nodiscard]] bool is_sanitized() noexcept;
+/// Memory of this process that the system has pages for.
+[[nodiscard]] std::size_t resident_bytes();
 
 /// ThreadSanitizer keeps a signal back while the thread sits in a system call that it does not
 /// know, such as a futex wait: tests of signals cannot run under it.

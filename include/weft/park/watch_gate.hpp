@@ -2,7 +2,7 @@
 // Copyright the weft authors
 
 // How the watchdog of a runtime sleeps. It looks at the workers every few milliseconds while one of
-// them is awake. When all are idle it sleeps without a limit, and the first worker that has
+// them is awake. When all are idle it sleeps, mostly without a limit, and the first worker that has
 // something to run again calls it.
 //
 // Protocol: watch gate                                     checked by: tests/model/watch_model.cpp
@@ -35,10 +35,11 @@ public:
 
     /// Watchdog: sleeps until `until`, or for a shorter while. False once closed.
     [[nodiscard]] bool pause(time_point until) noexcept;
-    /// Watchdog: sleeps until called, if `all_idle()` holds once everybody can see it asleep. False
-    /// once closed.
+    /// Watchdog: sleeps until called or `until`, if `all_idle()` holds once everybody can see it
+    /// asleep. False once closed.
     template <class AllIdle>
-    [[nodiscard]] bool sleep_while(AllIdle&& all_idle) noexcept;
+    [[nodiscard]] bool sleep_while(AllIdle&& all_idle,
+                                   time_point until = time_point::max()) noexcept;
 
     /// Worker, after it left the idle set and before it runs anything.
     void call() noexcept;
@@ -61,7 +62,7 @@ bool watch_gate<Env>::pause(time_point until) noexcept {
 
 template <class Env>
 template <class AllIdle>
-bool watch_gate<Env>::sleep_while(AllIdle&& all_idle) noexcept {
+bool watch_gate<Env>::sleep_while(AllIdle&& all_idle, time_point until) noexcept {
     std::uint32_t seen = watching;
     if (!word_.compare_exchange_strong(seen, asleep, std::memory_order_relaxed,  // W1
                                        std::memory_order_relaxed)) {             // closed
@@ -69,8 +70,9 @@ bool watch_gate<Env>::sleep_while(AllIdle&& all_idle) noexcept {
     }
     if (!mutated<Env>(mutation::watch_without_heavy_fence)) Env::heavy_fence();  // W1: then look
     if (std::forward<AllIdle>(all_idle)() || mutated<Env>(mutation::watch_sleeps_without_look)) {
-        while (word_.load(std::memory_order_relaxed) == asleep) {  // a hint: the exchange decides
-            Env::futex_wait(word_, asleep, time_point::max());
+        bool is_early = true;
+        while (is_early && word_.load(std::memory_order_relaxed) == asleep) {  // a hint
+            is_early = Env::futex_wait(word_, asleep, until);  // the exchange below decides
         }
     }
     seen = asleep;

@@ -45,4 +45,12 @@ private:
     }
 };
 
+/// Gives memory of the pool in which no frame, task or value lies back to the system, page by page;
+/// returns how many bytes. What each thread keeps for itself stays: a hundred blocks of each size
+/// at most. A runtime does the same by itself once blocks worth a megabyte have come back and no
+/// thread has given or taken any for a second; not beside a single worker if
+/// runtime_options::slow_run is zero, because nobody watches there. Any thread; takes about 100 ns
+/// for each free block.
+std::size_t trim_pool() noexcept;
+
 }  // namespace weft

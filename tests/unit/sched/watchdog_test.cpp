@@ -54,6 +54,17 @@ private:
     std::atomic<int> blocked_{0};
 };
 
+coro<> sleeps_in_many_tasks(std::size_t count, std::size_t& resident) {
+    std::vector<task<>> tasks;
+    tasks.reserve(count);
+    gate g;
+    for (std::size_t i = 0; i < count; ++i) tasks.push_back(create_task(pass(g)));
+    while (g.waiting() < count) co_await yield();
+    resident = resident_bytes();
+    g.open();
+    for (task<>& t : tasks) co_await t;
+}
+
 coro<> blocks(barrier_pipe& pipe) {
     pipe.block();
     co_return;
@@ -333,6 +344,19 @@ TEST_CASE("a timer beside runs that are long but end is served in time") {
     r.block_on(sleeps_beside_long_runs(enough, late));
     // 61 runs of 3 ms without the watchdog.
     CHECK(late < 100ms);
+}
+
+TEST_CASE("the memory of a burst of tasks goes back to the system by itself") {
+    if (is_sanitized()) return;  // they have memory of their own
+    for (const unsigned workers : {1u, 2u}) {
+        runtime r{{.workers = workers}};
+        const std::size_t before = resident_bytes();
+        std::size_t full = 0;
+        r.block_on(sleeps_in_many_tasks(100'000, full));
+        const std::size_t burst = full - before;
+        CHECK(burst > 15'000'000);
+        while (resident_bytes() > before + burst / 2) std::this_thread::yield();
+    }
 }
 
 TEST_CASE("a parallel computation is no slow run and calls nobody to the rescue") {

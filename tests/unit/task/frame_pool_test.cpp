@@ -3,6 +3,8 @@
 
 #include "weft/task/frame_pool.hpp"
 
+#include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <cstring>
 #include <random>
@@ -144,6 +146,71 @@ TEST_CASE("a thread that has given its magazines back takes and frees all the sa
         static thread_local late ends_last;  // made before the pool has seen this thread
         for (int i = 0; i < 200; ++i) ends_last.blocks.push_back(allocate_block(96));
     }}.join();
+}
+
+TEST_CASE("a trimmed pool has given its pages back, and its blocks are as good as before") {
+    leak_check clean;
+    if (!pools()) return;
+    constexpr std::size_t size = 512;
+    constexpr std::size_t count = 40'000;
+    std::vector<void*> kept;
+    std::vector<void*> blocks;
+    for (std::size_t i = 0; i < count; ++i) {
+        void* const block = allocate_block(size);
+        std::memset(block, 0x5a, size);
+        (i % 1000 == 0 ? kept : blocks).push_back(block);
+    }
+    const std::size_t full = resident_bytes();
+    for (void* block : blocks) free_block(block, size);
+    const std::int64_t before = live_blocks();
+    const std::size_t given = weft::trim_pool();
+    CHECK(given > count * size / 2);
+    CHECK(resident_bytes() + count * size / 2 < full);
+    CHECK(live_blocks() == before);
+    for (void* block : kept) {
+        const auto* bytes = static_cast<const unsigned char*>(block);
+        CHECK(std::all_of(bytes, bytes + size, [](unsigned char b) { return b == 0x5a; }));
+    }
+    std::set<void*> distinct(kept.begin(), kept.end());
+    for (void*& block : blocks) {
+        block = allocate_block(size);
+        std::memset(block, 0x77, size);
+        distinct.insert(block);
+    }
+    CHECK(distinct.size() == count);
+    CHECK(resident_bytes() < full + count * size / 2);  // the same blocks again
+    for (void* block : blocks) free_block(block, size);
+    for (void* block : kept) free_block(block, size);
+}
+
+TEST_CASE("threads that allocate and free while another one trims lose nothing") {
+    leak_check clean;
+    std::atomic<bool> stop{false};
+    std::atomic<bool> whole{true};
+    std::thread trims{[&stop] {
+        while (!stop) weft::trim_pool();
+    }};
+    std::vector<std::thread> users;
+    for (int t = 0; t < 2; ++t) {
+        users.emplace_back([t, &whole] {
+            for (int round = 0; round < 60; ++round) {
+                std::vector<unsigned*> blocks;
+                for (unsigned i = 0; i < 1000; ++i) {
+                    blocks.push_back(static_cast<unsigned*>(allocate_block(256)));
+                    std::fill_n(blocks.back(), 64, i + static_cast<unsigned>(t));
+                }
+                for (unsigned i = 0; i < 1000; ++i) {
+                    const unsigned wanted = i + static_cast<unsigned>(t);
+                    if (std::count(blocks[i], blocks[i] + 64, wanted) != 64) whole = false;
+                    free_block(blocks[i], 256);
+                }
+            }
+        });
+    }
+    for (std::thread& user : users) user.join();
+    stop = true;
+    trims.join();
+    CHECK(whole);
 }
 
 TEST_CASE("a container may take its memory from the pool") {
