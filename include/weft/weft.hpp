@@ -4,8 +4,8 @@
 // Everything but the optional components.
 #pragma once
 
-#include "weft/base/inplace_vector.hpp"
 #include "weft/combine/gather.hpp"
+#include "weft/combine/inplace_vector.hpp"
 #include "weft/combine/parallel_for.hpp"
 #include "weft/combine/parallel_invoke.hpp"
 #include "weft/combine/parallel_reduce.hpp"

@@ -71,7 +71,9 @@ void frame_depot::fill(std::size_t index, magazine& empty) {
         return;
     }
     const std::size_t size = bytes_of_class(index);
-    const auto fresh = slabs_.cut(size, std::min(magazine::capacity, most_fresh_bytes / size));
+    // By eights, so that what is cut next, whatever its size, is adjacent: trim() likes long runs.
+    const std::size_t wanted = std::min(magazine::capacity, most_fresh_bytes / size) / 8 * 8;
+    const auto fresh = slabs_.cut(size, wanted);
     // The first address is the first to go. (A child that is forked just now counts these as in use
     // for ever.)
     for (std::size_t i = fresh.blocks; i-- > 0;) push(empty.top, fresh.first + i * size);
@@ -120,6 +122,17 @@ void* frame_depot::take_one(std::size_t index) {
     return fresh;
 }
 
+/// The same for what may be a few blocks: a thousand threads that end leave no thousand magazines.
+void frame_depot::merge(std::size_t index, magazine_top top) noexcept {
+    if (top == top_of_none) return;
+    magazine* const into = filled_[index];
+    while (into != nullptr && !is_full(into->top) && !is_empty(top)) {
+        push(into->top, *top--);
+        ++held_;
+    }
+    give(index, top);
+}
+
 void frame_depot::give_one(std::size_t index, void* block) noexcept {
     std::lock_guard guard{mutex_};
     loose_[index] = new (block) loose_block{loose_[index]};
@@ -137,7 +150,7 @@ void frame_depot::enter(thread_cache& cache) noexcept {
 void frame_depot::leave(thread_cache& cache) noexcept {
     std::lock_guard guard{mutex_};
     for (std::size_t index = 0; index < frame_classes; ++index) {
-        give(index, cache.tops[index].get());
+        merge(index, cache.tops[index].get());
         give(index, cache.spares[index].get());
         cache.tops[index].set(top_of_none);
         cache.spares[index].set(top_of_none);
@@ -221,6 +234,7 @@ std::int64_t thread_cache::count() const noexcept {
 
 /// In the child of a fork, with the mutex held: the other threads are not there, and their caches
 /// lie on stacks that will be used again. What those magazines held is lost, so it was never cut.
+/// (A thread that was about to exchange one may have it counted twice.)
 void frame_depot::keep_only(thread_cache& cache) noexcept {
     for (const thread_cache* each = caches_; each != nullptr; each = each->next) {
         if (each != &cache) cut_ -= each->count();

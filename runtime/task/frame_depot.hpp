@@ -5,9 +5,11 @@
 // frame freed on another thread than it was made on costs no more than one freed at home.
 //
 // Protocol: frame depot                       checked by: tests/stress/frame_stress_test.cpp, TSan
-// Fields     stacks, slabs, links of the caches, counts → mutex
+// Fields     stacks, loose blocks, slabs, links of the caches, counts → mutex
 //            a magazine → the thread that has it, or the mutex
 //            a cache's tops → written by their thread, read by live_blocks
+// Invariants I1 a spare is full, empty or none · I2 one of filled_ has a block · I3 what lies in a
+//               magazine below its first block is odd
 // Edges      D1 the depot's mutex: what a thread wrote to a block, and to the magazine, before it
 //               gave that is visible to the one that takes it
 //            D2 counts are statistics to others: exact only once the writers have been joined
@@ -107,6 +109,7 @@ private:
                  std::memory_order_relaxed);                 // D2
     }
     void give(std::size_t index, magazine_top top) noexcept;
+    void merge(std::size_t index, magazine_top top) noexcept;
     [[nodiscard]] magazine* take_empty() noexcept;
     void fill(std::size_t index, magazine& empty);
 

@@ -163,8 +163,8 @@ class forks {
 public:
     explicit forks(scenario& s) { s.name(deque_, "forks"); }
     bool put(std::size_t item) {
-        owner_.push(&numbers_[item]);
-        return !owner_.holds_more_than(1);
+        const auto it = [&](auto put) { put(&numbers_[item]); };
+        return owner_.try_push_all(1, it) == weft::detail::push_result::alone;
     }
     std::optional<std::size_t> take(std::size_t /*worker*/) {
         const auto got = deque_.thief().steal();

@@ -77,8 +77,9 @@ public:
     /// The same for one, with room made first. Without memory: as if a thief had taken the child.
     virtual void fork_into_wider(promise_base& child) noexcept = 0;
     /// After one or more were offered; returns `next`, so that it can be what the caller does last.
-    /// Not for children above others: a peer was called for those, and whoever takes them passes
-    /// the call on. Should that call have missed somebody, the watchdog repeats it.
+    /// Not for children that are known to lie above others: a peer was called for those, and
+    /// whoever takes them passes the call on. Should that call have missed somebody, the watchdog
+    /// repeats it.
     std::coroutine_handle<> announce_forks(std::coroutine_handle<> next) noexcept {
         return alone_ ? next : call_peer(next);
     }

@@ -46,7 +46,9 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
+#include <new>
 #include <utility>
 
 #include "weft/base/check.hpp"
@@ -85,10 +87,7 @@ private:
 
     template <class Each>
     [[nodiscard]] push_result try_push_all(std::size_t count, Each&& each) noexcept;
-    [[nodiscard]] bool try_push(T* item) noexcept {
-        const auto it = [item](auto put) noexcept { put(item); };
-        return try_push_all(1, it) != push_result::no_room;
-    }
+    [[nodiscard]] bool try_push(T* item) noexcept;
     void push(T* item);
     T* pop() noexcept;
     T* pop_last(index last, index top) noexcept;
@@ -104,15 +103,17 @@ private:
     stolen<T> steal_half(owner_handle& into);
     stolen<T> claim(index top) noexcept;
     [[nodiscard]] bool has_room(index bottom, index more) const noexcept;
+    template <class Each>
+    [[nodiscard]] bool put_all(index bottom, std::size_t count, Each& each) noexcept;
 
     static constexpr std::size_t line_bytes = 64;
     alignas(line_bytes) typename Env::template atomic<index> top_{0};
     alignas(line_bytes) typename Env::template atomic<index> bottom_{0};
     typename Env::template atomic<ring*> ring_;
     index top_known_ = 0;           // a value that top_ has reached
-    index full_at_;                 // room up to here, seen from a former top_known_
     std::unique_ptr<ring> newest_;  // owns the chain of rings
     ring_slots<Env> slots_;         // of the newest
+    index full_at_;                 // room up to here, seen from a former top_known_
     bool owner_taken_ = false;
 };
 
@@ -120,8 +121,7 @@ private:
 
 template <class Env, class T>
 work_deque<Env, T>::work_deque(std::size_t capacity)
-    : newest_(new ring(capacity)), slots_(newest_->slots()) {
-    full_at_ = slots_.capacity();
+    : newest_(new ring(capacity)), slots_(newest_->slots()), full_at_(slots_.capacity()) {
     ring_.store(newest_.get(), std::memory_order_relaxed);  // not shared yet: no edge
 }
 
@@ -142,25 +142,39 @@ std::size_t work_deque<Env, T>::size_hint() const noexcept {
 template <class Env, class T>
 inline bool work_deque<Env, T>::has_room(index bottom, index more) const noexcept {
     const index off = mutated<Env>(mutation::deque_push_off_by_one) ? 1 : 0;
-    return bottom + more <= full_at_ + off;
+    return more <= full_at_ + off - bottom;
 }
 
 template <class Env, class T>
 template <class Each>
 inline push_result work_deque<Env, T>::try_push_all(std::size_t count, Each&& each) noexcept {
     const index bottom = bottom_.load(std::memory_order_relaxed);  // the owner's own store
+    if (!put_all(bottom, count, each)) return push_result::no_room;
+    const bool is_above = top_.load(std::memory_order_relaxed) < bottom;  // hint
+    return is_above ? push_result::above_others : push_result::alone;
+}
+
+template <class Env, class T>
+template <class Each>
+inline bool work_deque<Env, T>::put_all(index bottom, std::size_t count, Each& each) noexcept {
     const auto more = static_cast<index>(count);
     if (!has_room(bottom, more)) [[unlikely]]
-        return push_result::no_room;
+        return false;
     index next = bottom;
     each([into = slots_, &next](T* item) noexcept {
         WEFT_DCHECK(item != nullptr, "a null item reads as an empty deque");
         into.put(next++, item);
     });
+    WEFT_DCHECK(next == bottom + more, "other items were put than were announced");
     bottom_.store(bottom + more, order_unless<Env>(mutation::deque_push_relaxed,
                                                    std::memory_order_release));  // P1: the slots
-    const bool is_above = top_.load(std::memory_order_relaxed) < bottom;         // hint
-    return is_above ? push_result::above_others : push_result::alone;
+    return true;
+}
+
+template <class Env, class T>
+inline bool work_deque<Env, T>::try_push(T* item) noexcept {
+    const auto it = [item](auto put) noexcept { put(item); };
+    return put_all(bottom_.load(std::memory_order_relaxed), 1, it);  // the owner's own store
 }
 
 template <class Env, class T>
@@ -260,6 +274,7 @@ inline const T* work_deque<Env, T>::look_ahead(index places) const noexcept {
 
 template <class Env, class T>
 void work_deque<Env, T>::reserve(std::size_t more) {
+    if (more > std::numeric_limits<std::size_t>::max() / 4) throw std::bad_alloc();
     const index bottom = bottom_.load(std::memory_order_relaxed);  // the owner's own store
     top_known_ = top_.load(std::memory_order_acquire);  // P2: the slots below it were read
     full_at_ = top_known_ + slots_.capacity();

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the weft authors
 
-// Memory of coroutine frames and task control blocks: per-thread free lists by size class, with a
-// shared depot behind them that takes and gives whole batches, so that a frame freed on another
-// thread than it was made on costs no more than one freed at home.
+// Memory of coroutine frames and task control blocks: each thread's magazines of free blocks by
+// size class, and behind them a shared depot that takes and gives whole magazines, so that a frame
+// freed on another thread than it was made on costs no more than one freed at home.
 #pragma once
 
 #include <cstddef>

@@ -64,45 +64,6 @@ coro<> gives_values_in_order() {
     CHECK(none.empty());
 }
 
-/// One list of the caller's for several awaits: none, some and as many as it has room for.
-coro<> children_in_place() {
-    inplace_vector<coro<std::string>, 5> children;
-    for (int count : {0, 3, 5}) {
-        for (bool suspends : {false, true}) {
-            for (int i = 0; i < count; ++i) {
-                children.push_back(gives(std::to_string(i), suspends && i % 2 == 0));
-            }
-            inplace_vector<std::string, 5> values = co_await when_all(children);
-            REQUIRE(values.size() == static_cast<std::size_t>(count));
-            for (int i = 0; i < count; ++i) {
-                CHECK(values[static_cast<std::size_t>(i)] == std::to_string(i));
-            }
-            children.clear();
-        }
-    }
-    inplace_vector<coro<>, 2> nameless;
-    nameless.push_back(nothing());
-    co_await when_all(nameless);
-}
-
-coro<> fails(const char* text, gate* first);
-
-coro<> failure_in_place() {
-    inplace_vector<coro<>, 3> children;
-    gate g;
-    children.push_back(pass(g));
-    children.push_back(fails("in place", nullptr));
-    children.push_back(pass(g));
-    std::string what;
-    try {
-        co_await when_all(children);
-    } catch (const std::runtime_error& error) {
-        what = error.what();
-    }
-    CHECK(what == "in place");
-    CHECK(children.size() == 3);
-}
-
 coro<> fails(const char* text, gate* first) {
     if (first != nullptr) co_await *first;
     throw std::runtime_error(text);
@@ -409,13 +370,6 @@ TEST_CASE("when_all passes the checklist of waiting") {
 
 TEST_CASE("when_all gives the values in the order of its arguments") {
     on_workers(multi, [](unsigned workers) { run(gives_values_in_order(), {.workers = workers}); });
-}
-
-TEST_CASE("when_all takes children from a list in place, which can be filled again") {
-    on_workers(multi, [](unsigned workers) {
-        run(children_in_place(), {.workers = workers});
-        run(failure_in_place(), {.workers = workers});
-    });
 }
 
 TEST_CASE("when_all cancels the siblings of the first failure and joins them") {

@@ -146,7 +146,9 @@ TEST_CASE("an impossible reserve throws and changes nothing", "[queue][deque]") 
     auto owner = deque.owner();
     auto items = numbered(2);
     for (int& item : items) owner.push(&item);
-    CHECK_THROWS_AS(owner.reserve(std::size_t{1} << 60), std::bad_alloc);
+    for (const std::size_t more : {std::size_t{1} << 60, std::size_t{PTRDIFF_MAX}, SIZE_MAX}) {
+        CHECK_THROWS_AS(owner.reserve(more), std::bad_alloc);
+    }
     CHECK(owner.pop() == &items[1]);
     CHECK(owner.pop() == &items[0]);
 }

@@ -350,6 +350,7 @@ TEST_CASE("the memory of a burst of tasks goes back to the system by itself") {
     if (is_sanitized()) return;  // they have memory of their own
     for (const unsigned workers : {1u, 2u}) {
         runtime r{{.workers = workers}};
+        trim_pool();  // what other tests have left
         const std::size_t before = resident_bytes();
         std::size_t full = 0;
         r.block_on(sleeps_in_many_tasks(100'000, full));

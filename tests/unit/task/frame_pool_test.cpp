@@ -15,7 +15,7 @@
 #include "support/catch.hpp"
 #include "support/runtime_case.hpp"
 #include "support/seed.hpp"
-#include "task/magazine.hpp"
+#include "task/frame_depot.hpp"
 #include "weft/task/pool_allocator.hpp"
 
 using namespace weft::detail;
@@ -115,7 +115,7 @@ TEST_CASE("blocks keep their contents around the ends of a magazine, in every or
     }
 }
 
-TEST_CASE("one block taken and freed at the end of a magazine goes to no depot") {
+TEST_CASE("the block that was freed last is taken first, also at the end of a magazine") {
     leak_check clean;
     std::vector<void*> blocks;
     for (std::size_t i = 0; i < 3 * magazine::capacity; ++i) {
@@ -127,6 +127,18 @@ TEST_CASE("one block taken and freed at the end of a magazine goes to no depot")
         free_block(again, 48);
     }
     for (void* block : blocks) free_block(block, 48);
+}
+
+TEST_CASE("blocks of threads that end share magazines") {
+    leak_check clean;
+    if (!pools()) return;
+    std::vector<void*> blocks;
+    for (int i = 0; i < 300; ++i) blocks.push_back(allocate_block(3008));
+    for (void* block : blocks) std::thread{[block] { free_block(block, 3008); }}.join();
+    constexpr std::size_t index = (3008 - 1) / frame_granule;
+    const magazine_top got = depot().exchange_empty(index, top_of_none);
+    CHECK(count_of(got) > 1);  // not a magazine for each thread
+    CHECK(depot().exchange_full(index, got) != nullptr);
 }
 
 /// Static destructors and thread-local ones of the user's may come after the pool's own.

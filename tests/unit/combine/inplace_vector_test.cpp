@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the weft authors
 
-#include "weft/base/inplace_vector.hpp"
+#include "weft/combine/inplace_vector.hpp"
 
 #include <memory>
 #include <new>
@@ -31,7 +31,7 @@ struct counted {
 
 }  // namespace
 
-TEST_CASE("values lie in the vector, in order, up to its capacity", "[base]") {
+TEST_CASE("values lie in the vector, in order, up to its capacity", "[combine]") {
     inplace_vector<std::string, 3> words;
     CHECK(words.empty());
     CHECK(words.capacity() == 3);
@@ -55,7 +55,7 @@ TEST_CASE("values lie in the vector, in order, up to its capacity", "[base]") {
     CHECK(words[0] == "again");
 }
 
-TEST_CASE("an inplace_vector is moved and copied value by value", "[base]") {
+TEST_CASE("an inplace_vector is moved and copied value by value", "[combine]") {
     inplace_vector<std::unique_ptr<int>, 2> owners;
     owners.push_back(std::make_unique<int>(5));
     auto moved = std::move(owners);
@@ -76,7 +76,7 @@ TEST_CASE("an inplace_vector is moved and copied value by value", "[base]") {
 }
 
 TEST_CASE("every value of an inplace_vector is destroyed once, also after a copy that throws",
-          "[base]") {
+          "[combine]") {
     {
         inplace_vector<counted, 8> many;
         for (int i = 0; i < 5; ++i) many.emplace_back();

@@ -47,7 +47,12 @@ public:
     }
     ~inplace_vector() { clear(); }
 
-    T& push_back(T value) { return emplace_back(std::move(value)); }
+    T& push_back(T&& value) { return emplace_back(std::move(value)); }
+    T& push_back(const T& value)
+        requires std::is_copy_constructible_v<T>
+    {
+        return emplace_back(value);
+    }
     template <class... Args>
     T& emplace_back(Args&&... args) {
         if (size_ == N) [[unlikely]]
