@@ -43,6 +43,7 @@ void refuse_on_a_worker() {
 runtime::runtime(runtime_options options) {
     refuse_on_a_worker();
     core_ = std::make_unique<detail::runtime_core>(options);
+    core_->start();
 }
 
 runtime::~runtime() {

@@ -119,14 +119,7 @@ runtime_core::runtime_core(const runtime_options& options)
         workers_[i] = std::make_unique<worker>(*this, i, as, idle_spin_);
     }
     published_.store(regular_, std::memory_order_release);  // K4
-    trace::start_from_environment();
     live_runtime::enter(*this);
-    try {
-        start_threads();
-    } catch (...) {
-        live_runtime::leave(*this);
-        throw;
-    }
 }
 
 runtime_core::~runtime_core() {
@@ -137,17 +130,13 @@ runtime_core::~runtime_core() {
     }
 }
 
-void runtime_core::start_threads() {
+void runtime_core::start() {
+    trace::start_from_environment();
     blocked_signals none;
-    try {
-        for (const auto& w : workers()) {
-            threads_.emplace_back(options_.stack_size, &enter_thread, w.get());
-        }
-        watch.start();  // it inherits the blocked signals, and so do rescue workers
-    } catch (...) {
-        stop_threads();
-        throw;
+    for (const auto& w : workers()) {
+        threads_.emplace_back(options_.stack_size, &enter_thread, w.get());
     }
+    watch.start();  // it inherits the blocked signals, and so do rescue workers
     if (trace::current_statistics().active) await_emitters();
 }
 

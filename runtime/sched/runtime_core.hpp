@@ -13,7 +13,7 @@
 //            closing needs none: the registry decides, this only keeps foreign threads from
 //            feeding it for ever
 //            K2 injectors decrement release → the destructor's acquire: nobody is in here any more
-//            K3 attached increment release → the constructor's acquire: the workers' emitters
+//            K3 attached increment release → start()'s acquire: the workers' emitters
 //            K4 published release → acquire: a rescue worker that was added
 // Races      A foreign thread cancels the last task: as soon as the task is queued it may run, end
 //            and let the runtime close, while that thread is still about to call a worker. The
@@ -49,8 +49,13 @@ class runtime_core final : public runtime_port {
     const nanoseconds idle_spin_;
 
 public:
+    /// The workers, without their threads. Throws std::invalid_argument for options out of range,
+    /// std::system_error, std::bad_alloc.
     explicit runtime_core(const runtime_options& options);
     ~runtime_core();
+    /// Begins the threads, once. Throws std::system_error, std::bad_alloc: then the core can only be
+    /// destroyed.
+    void start();
 
     // runtime_port
     void inject(runnable& ready) noexcept override;
@@ -99,7 +104,6 @@ public:
     [[nodiscard]] const runtime_options& options() const noexcept { return options_; }
 
 private:
-    void start_threads();
     static void enter_thread(void* mine) noexcept;
     void thread_body(worker& mine, unsigned index) noexcept;
     void stop_threads() noexcept;

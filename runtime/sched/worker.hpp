@@ -75,6 +75,8 @@ public:
 
     /// The thread's body.
     void loop() noexcept;
+    /// One turn of it: false once the runtime stops and nothing is left. Parks if nothing is ready.
+    bool step() noexcept;
 
     // worker_port
     void submit_woken(runnable& ready) noexcept override;
@@ -151,7 +153,6 @@ private:
     }
 
     // run.cpp
-    bool step() noexcept;
     [[nodiscard]] runnable* next_local() noexcept {
         return has_ranks_ ? next_ranked() : next_normal();
     }
