@@ -18,6 +18,7 @@
 namespace weft::detail {
 
 bool real_environment::asymmetric_fence_ = false;
+time_point (*real_environment::clock_)() noexcept = nullptr;
 
 void real_environment::initialise() noexcept {
     static const bool registered = [] {

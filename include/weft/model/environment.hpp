@@ -49,7 +49,12 @@ struct real_environment {
     /// Wakes at most `count` threads that wait on `word`.
     static void futex_wake(atomic<std::uint32_t>& word, int count) noexcept;
 
-    [[nodiscard]] static time_point now() noexcept { return std::chrono::steady_clock::now(); }
+    [[nodiscard]] static time_point now() noexcept {
+        return clock_ == nullptr ? std::chrono::steady_clock::now() : clock_();
+    }
+    /// What now() reads instead of the system's clock; null: that again. For tests, while this
+    /// process has no threads of weft. Waits in the kernel keep the system's time.
+    static void set_clock(time_point (*clock)() noexcept) noexcept { clock_ = clock; }
 
     /// True once membarrier(2) is registered for this process: fixed before the first worker runs.
     [[nodiscard]] static bool has_asymmetric_fence() noexcept { return asymmetric_fence_; }
@@ -58,6 +63,7 @@ struct real_environment {
 
 private:
     static bool asymmetric_fence_;
+    static time_point (*clock_)() noexcept;
 };
 
 // ---------------------------------------------------------------------------------------------
