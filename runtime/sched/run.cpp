@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "sched/fairness.hpp"
 #include "sched/runtime_core.hpp"
 #include "sched/worker.hpp"
 #include "weft/task/join_scope.hpp"
@@ -24,18 +25,8 @@ namespace weft::detail {
 
 namespace {
 
-constexpr std::uint32_t slot_limit = 3;
-constexpr std::uint32_t latency_limit = 16;
-constexpr std::uint32_t look_interval = 61;  // prime, so that it does not beat with a program's own
 constexpr std::size_t ready_in_cache = 4096;  // tasks
 constexpr std::uint32_t fetched_at_once = 8;
-constexpr std::uint32_t forks_per_turn = 1024;
-constexpr std::uint32_t background_forks_per_turn = 16;
-constexpr std::uint32_t background_portions = 64;  // before another background task has its turn
-constexpr int background_share = 128;
-constexpr nanoseconds longest_background_pause{1'000'000'000};
-// A look at descriptors is a system call: at most one in this time while there is work.
-constexpr nanoseconds poll_interval{20'000};
 
 }  // namespace
 
@@ -56,8 +47,8 @@ void worker::loop() noexcept {
 bool worker::step() noexcept {
     core_.refuse_copy();
     bool after_burst = fork_budget_.load(std::memory_order_relaxed) == 0;  // its own
-    renew_budget(forks_per_turn);
-    if (++tick_ % look_interval == 0 || after_burst) [[unlikely]] {
+    renew_budget(fairness::forks_per_turn);
+    if (++tick_ % fairness::look_interval == 0 || after_burst) [[unlikely]] {
         if (is_off_duty() && !core_.is_stopping()) {
             rest_on_bench();
             return true;
@@ -110,7 +101,7 @@ runnable* worker::next_due() noexcept {
 /// After a burst of forks: what was ready before the next one, a normal task included.
 runnable* worker::next_owed() noexcept {
     found_in_ = trace::run_source::local;
-    if (has_ranks_ && latency_streak_ < latency_limit) {
+    if (has_ranks_ && latency_streak_ < fairness::latency_limit) {
         if (runnable* next = take(priority::latency)) {
             ++latency_streak_;
             return next;
@@ -123,14 +114,14 @@ runnable* worker::next_owed() noexcept {
 
 runnable* worker::next_ranked() noexcept {
     found_in_ = trace::run_source::local;
-    runnable* next = latency_streak_ < latency_limit ? take(priority::latency) : nullptr;
+    runnable* next = latency_streak_ < fairness::latency_limit ? take(priority::latency) : nullptr;
     latency_streak_ = next != nullptr ? latency_streak_ + 1 : 0;
     if (next == nullptr) next = next_normal();
     return next != nullptr ? next : take(priority::latency);
 }
 
 runnable* worker::next_normal() noexcept {
-    if (!alone_ && slot_streak_ < slot_limit) {
+    if (!alone_ && slot_streak_ < fairness::slot_limit) {
         if (runnable* next = take_slot()) {
             ++slot_streak_;
             found_in_ = trace::run_source::next_slot;
@@ -233,7 +224,7 @@ inline void worker::begin_run(runnable& next) noexcept {
 /// Whether the loop would do no more than to look for what is ready, and none of that is ranked.
 inline bool worker::may_turn_to(const runnable& next) const noexcept {
     const bool is_plain = !has_ranks_ && next.owner->priority() == priority::normal;
-    const bool looks_around = owes_ready_ || (tick_ + 1) % look_interval == 0 ||
+    const bool looks_around = owes_ready_ || (tick_ + 1) % fairness::look_interval == 0 ||
                               fork_budget_.load(std::memory_order_relaxed) == 0;  // its own
     return is_plain && !looks_around && my_forks_.is_empty();
 }
@@ -243,7 +234,7 @@ inline std::coroutine_handle<> worker::turn_to(runnable& next) noexcept {
     core_.refuse_copy();
     ++tick_;
     call_if_due();
-    renew_budget(forks_per_turn);
+    renew_budget(fairness::forks_per_turn);
     found_in_ = trace::run_source::inline_call;
     begin_run(next);
     current.set(next);
@@ -256,7 +247,8 @@ inline std::coroutine_handle<> worker::turn_to(runnable& next) noexcept {
 /// As the run-next slot would have it.
 std::coroutine_handle<> worker::submit_and_leave(runnable& ready) noexcept {
     const bool is_only = ready_count(priority::normal) == 0;
-    const bool is_next = is_slot_empty() && (is_only || (!alone_ && slot_streak_ < slot_limit));
+    const bool is_next =
+        is_slot_empty() && (is_only || (!alone_ && slot_streak_ < fairness::slot_limit));
     if (!is_next || !may_turn_to(ready)) {
         submit_woken(ready);
         return std::noop_coroutine();
@@ -292,14 +284,14 @@ void worker::run_ranked(runnable& next, priority level) noexcept {
 }
 
 void worker::run_background(runnable& next) noexcept {
-    renew_budget(background_forks_per_turn);
+    renew_budget(fairness::background_forks_per_turn);
     below_ = my_forks_.height();
     portions_ = 0;
     const time_point begin = env::now();
     resume(next);
     const time_point end = env::now();
-    const nanoseconds pause = background_share * (end - begin);
-    background_due_ = end + std::min(pause, longest_background_pause);
+    const nanoseconds pause = fairness::background_share * (end - begin);
+    background_due_ = end + std::min(pause, fairness::longest_background_pause);
     // S6: otherwise its forks would come before what is ready.
     bool is_offer = false;
     while (my_forks_.height() > below_) {
@@ -329,7 +321,8 @@ bool worker::renew_fork_budget() noexcept {
     look_around();
     if (runnable* next = take_injected()) queue(*next, next->owner->priority());
     if (is_burst_over()) return false;
-    renew_budget(is_in_background() ? background_forks_per_turn : forks_per_turn);
+    renew_budget(is_in_background() ? fairness::background_forks_per_turn
+                                    : fairness::forks_per_turn);
     return true;
 }
 
@@ -339,7 +332,7 @@ bool worker::is_burst_over() noexcept {
     if (!is_in_background()) return is_background_due();
     const auto own = static_cast<std::size_t>(my_forks_.height() - below_);
     if (my_forks_.holds_more_than(own) || peers_outrank_background()) return true;
-    return ++portions_ >= background_portions && ready_count(priority::background) != 0;
+    return ++portions_ >= fairness::background_portions && ready_count(priority::background) != 0;
 }
 
 /// What it could not run so far is offered once more: see call_one.
@@ -362,7 +355,7 @@ void worker::look_at_debt() noexcept {
 /// Timers and descriptors get their turn although there is work.
 void worker::look_around() noexcept {
     time_point now = env::now();
-    if (now - last_look() < poll_interval) return;
+    if (now - last_look() < fairness::poll_interval) return;
     note_look(now);
     batches_.end_busy(now, counts.resumptions.read());
     drive_if_free();
