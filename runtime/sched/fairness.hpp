@@ -20,8 +20,12 @@ inline constexpr std::uint32_t latency_limit = 16;
 inline constexpr std::uint32_t look_interval = 61;
 /// A look at descriptors is a system call: at most one in this time while there is work.
 inline constexpr nanoseconds poll_interval{20'000};
-/// Forked children before others get their turn.
-inline constexpr std::uint32_t forks_per_turn = 1024;
+/// Forked children from one look around to the next.
+inline constexpr std::uint32_t forks_per_look = 1024;
+
+/// Whatever else is ready: within so many turns the oldest normal task of a worker has one, and so
+/// has, in turns, the oldest that came from outside and a background task that is due.
+inline constexpr std::uint32_t longest_round = look_interval + 1 + latency_limit;
 
 inline constexpr std::uint32_t background_forks_per_turn = 16;
 /// Of forks, before another background task has its turn.

@@ -3,13 +3,13 @@
 
 // The run phase: take the next runnable of this worker's own queues and resume it.
 //
-// Fairness: the run-next slot serves at most three in a row, the latency queue 16; every 61st turn
-// looks at the injection queue first, then at timers and descriptors; every 1024th child of a burst
-// of forks looks there too, and ends the burst if anything is ready. So that waits for at most 61
-// turns, plus one burst, plus the longest single run.
+// Fairness: the run-next slot serves at most three in a row, the latency queue 16. Every 61st turn
+// is a look: at timers and descriptors, and then a turn for what came from outside or a background
+// task that is due, and the next that is no latency task's for the oldest normal task, whatever is
+// in the slot and whatever forks there are. So is every 1024th child since the last look. What
+// follows from that is in docs/architecture.md; the numbers are in fairness.hpp.
 // Background: before each run in it the worker looks everywhere else, at its peers' surplus as
-// well; what it has taken so far is 1/128 of the time at least, at those 61st turns and ends of
-// bursts.
+// well. After a run that took t the next is due 128 t later, at the first look from then on.
 
 #include <algorithm>
 #include <utility>
@@ -46,8 +46,7 @@ void worker::loop() noexcept {
 
 bool worker::step() noexcept {
     core_.refuse_copy();
-    bool after_burst = fork_budget_.load(std::memory_order_relaxed) == 0;  // its own
-    renew_budget(fairness::forks_per_turn);
+    const bool after_burst = fork_budget_.load(std::memory_order_relaxed) == 0;  // its own
     if (++tick_ % fairness::look_interval == 0 || after_burst) [[unlikely]] {
         if (is_off_duty() && !core_.is_stopping()) {
             rest_on_bench();
@@ -55,10 +54,13 @@ bool worker::step() noexcept {
         }
         call_again();
         look_around();
-        const bool is_old_debt = std::exchange(owes_ready_, owes_ready_ || after_burst);
-        if (runnable* next = is_old_debt ? nullptr : next_due()) {
-            run(next);
-            return true;
+        const bool is_old_debt = std::exchange(owes_ready_, true);
+        if (!is_old_debt) {
+            renew_budget(fairness::forks_per_look);
+            if (runnable* next = next_due()) {
+                run(next);
+                return true;
+            }
         }
     }
     call_if_due();
@@ -98,7 +100,7 @@ runnable* worker::next_due() noexcept {
     return background_first_ ? take_injected() : nullptr;
 }
 
-/// After a burst of forks: what was ready before the next one, a normal task included.
+/// After a look: what comes before the run-next slot and forks this time, a normal task included.
 runnable* worker::next_owed() noexcept {
     found_in_ = trace::run_source::local;
     if (has_ranks_ && latency_streak_ < fairness::latency_limit) {
@@ -109,6 +111,7 @@ runnable* worker::next_owed() noexcept {
     }
     latency_streak_ = 0;
     owes_ready_ = false;
+    renew_budget(fairness::forks_per_look);
     return take(priority::normal);
 }
 
@@ -234,7 +237,6 @@ inline std::coroutine_handle<> worker::turn_to(runnable& next) noexcept {
     core_.refuse_copy();
     ++tick_;
     call_if_due();
-    renew_budget(fairness::forks_per_turn);
     found_in_ = trace::run_source::inline_call;
     begin_run(next);
     current.set(next);
@@ -322,7 +324,7 @@ bool worker::renew_fork_budget() noexcept {
     if (runnable* next = take_injected()) queue(*next, next->owner->priority());
     if (is_burst_over()) return false;
     renew_budget(is_in_background() ? fairness::background_forks_per_turn
-                                    : fairness::forks_per_turn);
+                                    : fairness::forks_per_look);
     return true;
 }
 

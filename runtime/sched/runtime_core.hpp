@@ -53,8 +53,8 @@ public:
     /// std::system_error, std::bad_alloc.
     explicit runtime_core(const runtime_options& options);
     ~runtime_core();
-    /// Begins the threads, once. Throws std::system_error, std::bad_alloc: then the core can only be
-    /// destroyed.
+    /// Begins the threads, once. Throws std::system_error, std::bad_alloc: then the core can only
+    /// be destroyed.
     void start();
 
     // runtime_port

@@ -257,7 +257,7 @@ private:
     std::int64_t below_ = 0;         // where the forks of the background run begin
     std::uint32_t portions_ = 0;     // of forks that it has had
     bool has_ranks_ = false;         // there was a task here that is not normal
-    bool owes_ready_ = false;        // a burst of forks ended because something else is ready
+    bool owes_ready_ = false;        // after a look: a turn to the oldest normal task
     bool background_first_ = false;  // of what is due at the next look around
     std::uint32_t latency_streak_ = 0;
     time_point background_due_{};
