@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "task/requeue.hpp"
 #include "weft/error.hpp"
 
 namespace weft::detail {
@@ -118,7 +119,9 @@ bool gather_operation::begin(runnable& self, std::coroutine_handle<> caller) noe
     if (awaits_itself_) return false;
     self.resume_point = caller;
     self.operation = this;
-    if (core_->begin(self)) return false;
+    if (core_->begin(self)) {
+        return !self.worker->spend_ready_await() && requeue_if_owed(self, caller);
+    }
     return commit_suspend(self);
 }
 

@@ -23,6 +23,9 @@ inline constexpr nanoseconds poll_interval{20'000};
 /// Forked children from one look around to the next.
 inline constexpr std::uint32_t forks_per_look = 1024;
 
+/// Awaits that did not suspend, before the task gives way to what is ready.
+inline constexpr std::uint32_t ready_awaits_per_run = 128;
+
 /// Whatever else is ready: within so many turns the oldest normal task of a worker has one, and so
 /// has, in turns, the oldest that came from outside and a background task that is due.
 inline constexpr std::uint32_t longest_round = look_interval + 1 + latency_limit;

@@ -218,6 +218,7 @@ void worker::run(runnable* next) noexcept {
 
 inline void worker::begin_run(runnable& next) noexcept {
     next.worker = this;
+    ready_awaits_left_ = fairness::ready_awaits_per_run;
     if (trace.on(trace::bits::tasks)) [[unlikely]]  // its arguments are not free
         trace::task_run(trace, next.owner->id(), next.runs, found_in_,
                         ready_count(next.owner->priority()));
@@ -326,6 +327,12 @@ bool worker::renew_fork_budget() noexcept {
     renew_budget(is_in_background() ? fairness::background_forks_per_turn
                                     : fairness::forks_per_look);
     return true;
+}
+
+bool worker::renew_ready_awaits() noexcept {
+    const bool goes_on = renew_fork_budget();
+    ready_awaits_left_ = goes_on ? fairness::ready_awaits_per_run : 0;
+    return goes_on;
 }
 
 /// Whether something is ready that comes before further forks.

@@ -189,6 +189,7 @@ private:
     }
     void look_around() noexcept;
     bool renew_fork_budget() noexcept override;
+    bool renew_ready_awaits() noexcept override;
     [[nodiscard]] bool is_burst_over() noexcept;
 
     // search.cpp

@@ -3,6 +3,7 @@
 
 // Awaiting a task: directly, or by waiting for it.
 
+#include "task/requeue.hpp"
 #include "weft/error.hpp"
 #include "weft/task/task.hpp"
 #include "weft/trace/events.hpp"
@@ -29,6 +30,7 @@ std::coroutine_handle<> task_join::begin(runnable& self, std::coroutine_handle<>
         awaits_itself_ = true;
         return transfer(self, caller);
     }
+    if (target_->is_done() && requeue_if_owed(self, caller)) return std::noop_coroutine();
     self_ = &self;
     self.resume_point = caller;
     self.operation = this;

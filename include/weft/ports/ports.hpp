@@ -97,6 +97,15 @@ public:
         if (is_over && !renew_fork_budget()) return nullptr;
         return pop_fork();
     }
+    /// An await found its result there: whether it goes on at once. False after many in one run if
+    /// something else is ready: it gives its turn up (task/requeue.hpp).
+    [[nodiscard]] bool spend_ready_await() noexcept {
+        if (--ready_awaits_left_ != 0) [[likely]]
+            return true;
+        return renew_ready_awaits();
+    }
+    /// That has just said no.
+    [[nodiscard]] bool owes_a_turn() const noexcept { return ready_awaits_left_ == 0; }
     /// The priority of the task that it runs; between two runs, normal. Any thread, a hint.
     [[nodiscard]] weft::priority running_at() const noexcept {
         return running_at_.load(std::memory_order_relaxed);  // hint
@@ -126,6 +135,8 @@ protected:
     /// After a burst of forks: looks at timers, descriptors and what came from outside. False if
     /// something is ready, which then comes before further forks.
     virtual bool renew_fork_budget() noexcept = 0;
+    /// The same after many awaits that did not suspend.
+    virtual bool renew_ready_awaits() noexcept = 0;
 
     using runnable_deque = work_deque<real_environment, runnable>;
     using fork_deque = work_deque<real_environment, promise_base>;
@@ -133,6 +144,8 @@ protected:
     const bool alone_;
     /// Forked children until other work gets its turn.
     real_environment::atomic<std::uint32_t> fork_budget_{1};
+    /// Awaits in this run that may go on at once, until other work gets its turn.
+    std::uint32_t ready_awaits_left_ = 1;
     fork_deque forks_;
     fork_deque::owner_handle my_forks_{forks_.owner()};
     real_environment::atomic<weft::priority> running_at_{weft::priority::normal};
@@ -175,5 +188,8 @@ struct runtime_access {
 /// This thread's worker, or nullptr. Opaque to the optimiser on purpose: a coroutine may resume on
 /// another thread, so no compiler may keep the address of a thread-local across a suspension.
 [[nodiscard]] worker_port* this_worker() noexcept;
+
+/// For an await_ready that would say yes: whether it may. If not, its await_suspend gives way.
+[[nodiscard]] inline bool may_go_on() noexcept { return this_worker()->spend_ready_await(); }
 
 }  // namespace weft::detail

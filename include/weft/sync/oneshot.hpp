@@ -56,7 +56,7 @@ public:
     explicit oneshot_receive(oneshot_state& state) noexcept : state_(state) {}
     oneshot_receive(const oneshot_receive&) = delete;
     oneshot_receive& operator=(const oneshot_receive&) = delete;
-    bool await_ready() const noexcept { return state_.is_settled(); }
+    bool await_ready() const noexcept { return state_.is_settled() && may_go_on(); }
     template <weft_promise Promise>
     bool await_suspend(std::coroutine_handle<Promise> caller) noexcept {
         return begin(caller.promise().current(), caller);

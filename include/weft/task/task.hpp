@@ -197,7 +197,7 @@ public:
     /// `Move`: adopts the reference.
     explicit task_awaiter(task_state* target) noexcept
         : task_join(target, Move ? holding::yes : holding::no) {}
-    bool await_ready() const noexcept { return target().is_done(); }
+    bool await_ready() const noexcept { return target().is_done() && may_go_on(); }
     template <weft_promise Promise>
     std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> caller) noexcept {
         return begin(caller.promise().current(), caller);
