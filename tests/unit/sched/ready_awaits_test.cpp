@@ -23,7 +23,7 @@ coro<> nothing() { co_return; }
 coro<> awaits_a_done_task(stage& s, nanoseconds run) {
     const task<> done = create_task(nothing());
     co_await done;
-    while (!s.is_over) {
+    while (s.goes_on()) {
         ++s.children;
         s.runtime.spend(run);
         co_await done;
@@ -31,7 +31,7 @@ coro<> awaits_a_done_task(stage& s, nanoseconds run) {
 }
 
 coro<> awaits_sent_values(stage& s, nanoseconds run) {
-    while (!s.is_over) {
+    while (s.goes_on()) {
         ++s.children;
         s.runtime.spend(run);
         auto [sender, receiver] = make_oneshot<int>();
@@ -43,7 +43,7 @@ coro<> awaits_sent_values(stage& s, nanoseconds run) {
 
 coro<> takes_an_idle_strand(stage& s, nanoseconds run) {
     const strand idle;
-    while (!s.is_over) {
+    while (s.goes_on()) {
         ++s.children;
         s.runtime.spend(run);
         co_await idle.run(nothing());
@@ -53,7 +53,7 @@ coro<> takes_an_idle_strand(stage& s, nanoseconds run) {
 coro<> gathers_a_done_task(stage& s, nanoseconds run) {
     const task<> done = create_task(nothing());
     co_await done;
-    while (!s.is_over) {
+    while (s.goes_on()) {
         ++s.children;
         s.runtime.spend(run);
         std::vector<task<>> all{done};

@@ -34,6 +34,11 @@ struct strict_order {
         out_of_order += ready.empty() || ready.front() != id ? 1 : 0;
         std::erase(ready, id);
     }
+    /// A new task.
+    [[nodiscard]] std::size_t make_ready() {
+        ready.push_back(next_id);
+        return next_id++;
+    }
     void wake_one() {
         for (std::size_t id = 0; id < asleep.size(); ++id) {
             if (asleep[id] == nullptr) continue;
@@ -49,9 +54,15 @@ coro<> runs_once(strict_order& order, std::size_t id) {
     co_return;
 }
 
-coro<> wakes_its_awaiter(strict_order& order, std::size_t id, std::size_t awaiter) {
+/// Who awaits a task, once it does.
+struct awaiter_place {
+    bool is_waiting = false;
+    std::size_t id = 0;
+};
+
+coro<> wakes_its_awaiter(strict_order& order, std::size_t id, awaiter_place& awaiter) {
     order.begin_run(id);
-    order.ready.push_back(awaiter);
+    if (awaiter.is_waiting) order.ready.push_back(awaiter.id);
     co_return;
 }
 
@@ -75,17 +86,19 @@ coro<> keeps_order(strict_order& order, std::size_t id, int steps) {
                 order.begin_run(id);
                 break;
             }
-            case 3: {
-                const std::size_t fresh = order.next_id++;
-                order.ready.push_back(fresh);
-                create_task(runs_once(order, fresh));
+            case 3:
+                create_task(runs_once(order, order.make_ready()));
                 break;
-            }
             default: {
-                const std::size_t fresh = order.next_id++;
-                order.ready.push_back(fresh);
-                task<> awaited = create_task(wakes_its_awaiter(order, fresh, id));
-                co_await awaited;
+                // Awaited at once, or when it is not the youngest any more.
+                awaiter_place mine{.id = id};
+                const std::size_t fresh = order.make_ready();
+                task<> awaited = create_task(wakes_its_awaiter(order, fresh, mine));
+                if (order.random() % 2 == 0) create_task(runs_once(order, order.make_ready()));
+                if (order.random() % 2 == 0) order.wake_one();
+                if (awaited.done()) break;
+                mine.is_waiting = true;
+                co_await std::move(awaited);
                 order.begin_run(id);
                 break;
             }
