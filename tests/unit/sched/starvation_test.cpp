@@ -42,6 +42,16 @@ coro<> forks_and_yields(stage& s, nanoseconds run) {
     co_await yield();
 }
 
+/// More forks in one run than a burst has.
+coro<> forks_and_yields_on(stage& s, nanoseconds run) {
+    while (s.goes_on()) {
+        for (int i = 0; i < 1500 && s.goes_on(); ++i) {
+            co_await when_all(child(s, run), child(s, run));
+        }
+        co_await yield();
+    }
+}
+
 coro<> forks_short_bursts(stage& s, std::size_t count, nanoseconds run) {
     std::vector<coro<>> all;
     for (std::size_t i = 0; i < count; ++i) all.push_back(forks_and_yields(s, run));
@@ -245,6 +255,19 @@ TEST_CASE("short bursts of forks count together") {
     s.finish();
     CHECK(s.children == 200 * 800);
     CHECK(worst.children <= 2 * 2 * (fairness::forks_per_look + 1));
+}
+
+TEST_CASE("latency tasks that fork keep a normal task waiting for two bursts") {
+    const auto workers = GENERATE(1u, 2u);
+    stage s{workers};
+    for (int i = 0; i < 20; ++i) s.runtime.start(forks_and_yields_on(s, 10ns), at_latency);
+    wait worst;
+    task<> normal = s.runtime.start(waits_for_its_turn(s, 100, worst));
+    s.runtime.run_until([&] { return normal.done(); });
+    // Of two children one begins in its parent's place.
+    CHECK(worst.children <= 2 * 2 * (fairness::forks_per_look + 1));
+    CHECK(worst.turns <= fairness::longest_round);
+    s.finish();
 }
 
 TEST_CASE("latency tasks that are always ready leave others one turn in 17") {
