@@ -120,7 +120,7 @@ bool gather_operation::begin(runnable& self, std::coroutine_handle<> caller) noe
     self.resume_point = caller;
     self.operation = this;
     if (core_->begin(self)) {
-        return !self.worker->spend_ready_await() && requeue_if_owed(self, caller);
+        return !self.worker->spend_ready_await() && gives_way(self, caller);
     }
     return commit_suspend(self);
 }

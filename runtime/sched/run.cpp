@@ -230,7 +230,7 @@ inline bool worker::may_turn_to(const runnable& next) const noexcept {
     const bool is_plain = !has_ranks_ && next.owner->priority() == priority::normal;
     const bool looks_around = owes_ready_ || (tick_ + 1) % fairness::look_interval == 0 ||
                               fork_budget_.load(std::memory_order_relaxed) == 0;  // its own
-    return is_plain && !looks_around && my_forks_.is_empty();
+    return is_plain && !looks_around;
 }
 
 /// A turn of the loop, without the way there and back.
@@ -319,20 +319,27 @@ void worker::renew_budget(std::uint32_t forks) noexcept {
 
 bool worker::renew_fork_budget() noexcept {
     bursts_.add(1);
-    batches_.note_long_run();
-    call_again();
-    look_around();
-    if (runnable* next = take_injected()) queue(*next, next->owner->priority());
-    if (is_burst_over()) return false;
+    if (!look_for_others()) return false;
     renew_budget(is_in_background() ? fairness::background_forks_per_turn
                                     : fairness::forks_per_look);
     return true;
 }
 
+/// It is no progress that the watchdog should see. Forks count as others here: a sibling may be
+/// what this task waits for.
 bool worker::renew_ready_awaits() noexcept {
-    const bool goes_on = renew_fork_budget();
+    const bool goes_on = look_for_others() && my_forks_.is_empty();
     ready_awaits_left_ = goes_on ? fairness::ready_awaits_per_run : 0;
     return goes_on;
+}
+
+/// A look in the midst of a run: whether that goes on.
+bool worker::look_for_others() noexcept {
+    batches_.note_long_run();
+    call_again();
+    look_around();
+    if (runnable* next = take_injected()) queue(*next, next->owner->priority());
+    return !is_burst_over();
 }
 
 /// Whether something is ready that comes before further forks.

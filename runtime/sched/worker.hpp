@@ -24,7 +24,8 @@
 //            its owner fills it: the thief gets the new one, or has emptied it before.
 //            The owner goes to sleep on its poller while a peer still drives its shard: the owner
 //            waits for the right, which is held for one non-blocking poll only.
-// Progress   see park/idle_set.hpp; the order of next_local bounds every queue's wait.
+// Progress   see park/idle_set.hpp; the turn that next_owed gives after each look bounds every
+//            queue's wait (docs/architecture.md).
 // Shutdown   stop flag, unpark all, join; every queue is empty by then.
 #pragma once
 
@@ -32,6 +33,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "sched/fairness.hpp"
 #include "sched/thread_clock.hpp"
 #include "sched/timer_shard.hpp"
 #include "weft/park/batch_history.hpp"
@@ -108,6 +110,7 @@ public:
     // Any thread, for the watchdog.
     /// Differs after every resumption, and after every child of a burst of forks.
     [[nodiscard]] std::uint64_t progress() const noexcept {
+        static_assert(fairness::forks_per_look < 2048, "it has 11 bits here");
         const std::uint64_t turns = counts.resumptions.read() + bursts_.read();
         return (turns << 11) + fork_budget_.load(std::memory_order_relaxed);  // hint
     }
@@ -190,6 +193,7 @@ private:
     void look_around() noexcept;
     bool renew_fork_budget() noexcept override;
     bool renew_ready_awaits() noexcept override;
+    [[nodiscard]] bool look_for_others() noexcept;
     [[nodiscard]] bool is_burst_over() noexcept;
 
     // search.cpp

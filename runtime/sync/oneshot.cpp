@@ -21,7 +21,7 @@ bool oneshot_receive::begin(runnable& self, std::coroutine_handle<> caller) noex
     if (result == oneshot_state::wait_result::waits) return commit_suspend(self);
     self_ = nullptr;  // settled in the meantime: no suspension
     is_second_ = result == oneshot_state::wait_result::occupied;
-    return requeue_if_owed(self, caller);
+    return gives_way(self, caller);
 }
 
 void oneshot_receive::end() {

@@ -288,8 +288,7 @@ bool strand_hold::begin(promise_base& caller, std::coroutine_handle<> frame) noe
     owner_ = caller.in_place().owner;
     if (state_ == state::inside) {
         strand.enter(caller, owner_);
-        return !caller.in_place().worker->spend_ready_await() &&
-               requeue_if_owed(caller.current(), frame);
+        return false;
     }
     if (wait_->self != nullptr) {  // queued before it began, and granted or withdrawn now
         state_ = state::waiting;

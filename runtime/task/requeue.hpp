@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the weft authors
 
-// A suspension that waits for nothing but its turn. Awaits whose result is there do not suspend, so
-// that a task with nothing but such awaits would keep its worker for ever: after many in one run it
-// gives way to what is ready by then. It is no cancellation point: the result is there.
+// A suspension that waits for nothing but its turn.
 #pragma once
 
 #include <coroutine>
 
 #include "weft/ports/ports.hpp"
+#include "weft/task/ready_turn.hpp"
 #include "weft/task/runnable.hpp"
 #include "weft/trace/events.hpp"
 
@@ -26,11 +25,10 @@ inline void requeue(runnable& self) noexcept {
 
 /// In an await_suspend that finds the result there: true if `self` was requeued, and `caller` goes
 /// on in its next turn.
-[[nodiscard]] inline bool requeue_if_owed(runnable& self, std::coroutine_handle<> caller) noexcept {
+[[nodiscard]] inline bool gives_way(runnable& self, std::coroutine_handle<> caller) noexcept {
     if (!self.worker->owes_a_turn()) [[likely]]
         return false;
-    self.resume_point = caller;
-    requeue(self);
+    give_way(self, caller);
     return true;
 }
 

@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "task/requeue.hpp"
 #include "weft/error.hpp"
 #include "weft/task/task_state.hpp"
 #include "weft/trace/events.hpp"
@@ -213,6 +214,11 @@ std::coroutine_handle<> bounded_transfer(runnable& self, std::coroutine_handle<>
     if (++worker.transfer_depth < transfers_per_loop) return next;
     worker.deferred_transfer = next;  // returning the no-op unwinds every nested resume
     return std::noop_coroutine();
+}
+
+void give_way(runnable& self, std::coroutine_handle<> caller) noexcept {
+    self.resume_point = caller;
+    requeue(self);
 }
 
 }  // namespace weft::detail

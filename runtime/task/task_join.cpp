@@ -30,7 +30,11 @@ std::coroutine_handle<> task_join::begin(runnable& self, std::coroutine_handle<>
         awaits_itself_ = true;
         return transfer(self, caller);
     }
-    if (target_->is_done() && requeue_if_owed(self, caller)) return std::noop_coroutine();
+    if (target_->is_done() && self.worker->owes_a_turn()) {
+        hold();  // its handle may go meanwhile
+        give_way(self, caller);
+        return std::noop_coroutine();
+    }
     self_ = &self;
     self.resume_point = caller;
     self.operation = this;

@@ -14,6 +14,7 @@
 #include "ports/this_worker.hpp"
 #include "sched/runtime_core.hpp"
 #include "support/catch.hpp"
+#include "weft/trace/session.hpp"
 #include "weft/weft.hpp"
 
 namespace weft::test {
@@ -21,7 +22,9 @@ namespace weft::test {
 /// What the runtime takes for the time while one exists: one at a time, without threads of weft.
 class virtual_clock {
 public:
-    virtual_clock() noexcept {
+    virtual_clock() {
+        // Its collector would read this clock on a thread of its own.
+        REQUIRE_FALSE(trace::current_statistics().active);
         now_ = detail::time_point{std::chrono::hours{1}};
         detail::real_environment::set_clock([]() noexcept { return now_; });
     }

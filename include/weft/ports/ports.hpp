@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "weft/base/check.hpp"
 #include "weft/model/environment.hpp"
 #include "weft/ports/priority.hpp"
 #include "weft/ports/running_slot.hpp"
@@ -98,8 +99,9 @@ public:
         return pop_fork();
     }
     /// An await found its result there: whether it goes on at once. False after many in one run if
-    /// something else is ready: it gives its turn up (task/requeue.hpp).
+    /// something else is ready: it gives its turn up (ready_turn.hpp).
     [[nodiscard]] bool spend_ready_await() noexcept {
+        WEFT_DCHECK(ready_awaits_left_ != 0, "a task that was to give way went on");
         if (--ready_awaits_left_ != 0) [[likely]]
             return true;
         return renew_ready_awaits();
@@ -188,8 +190,5 @@ struct runtime_access {
 /// This thread's worker, or nullptr. Opaque to the optimiser on purpose: a coroutine may resume on
 /// another thread, so no compiler may keep the address of a thread-local across a suspension.
 [[nodiscard]] worker_port* this_worker() noexcept;
-
-/// For an await_ready that would say yes: whether it may. If not, its await_suspend gives way.
-[[nodiscard]] inline bool may_go_on() noexcept { return this_worker()->spend_ready_await(); }
 
 }  // namespace weft::detail

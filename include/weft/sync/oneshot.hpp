@@ -14,6 +14,7 @@
 #include "weft/error.hpp"
 #include "weft/sync/oneshot_word.hpp"
 #include "weft/task/coro.hpp"
+#include "weft/task/ready_turn.hpp"
 
 namespace weft {
 

@@ -52,8 +52,10 @@ public:
 
     /// `co_await s.run(body)` runs `body` on the strand, in the awaiting task, and gives its value
     /// or exception. The place in the queue is taken when the await begins; an idle strand is had
-    /// at once, without a suspension. Cancelled while it waits, it leaves the queue and `body`
-    /// never starts; from then on, `body` is cancelled as anything awaited in place.
+    /// at once, without a suspension (but each 128th await of one run that need not suspend lets
+    /// what is ready go first, before it takes its place). Cancelled while it waits, it leaves the
+    /// queue and `body` never starts; from then on, `body` is cancelled as anything awaited in
+    /// place.
     template <class T>
     [[nodiscard]] coro<T> run(coro<T> body) const {
         return detail::run_on_strand(detail::strand_hold{shared()}, std::move(body));

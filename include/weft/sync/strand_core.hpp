@@ -23,6 +23,7 @@
 
 #include "weft/sync/strand_queue.hpp"
 #include "weft/task/create_task.hpp"
+#include "weft/task/ready_turn.hpp"
 
 namespace weft::detail {
 
@@ -218,6 +219,7 @@ inline strand_ref::~strand_ref() {
 /// Runs `body` with the strand, from its first step to its end.
 template <class T>
 coro<T> run_on_strand(strand_hold hold, coro<T> body) {
+    co_await ready_turn();  // before it has the strand: others may want that meanwhile
     co_await hold.enter();
     const strand_hold::stay inside{hold};
     co_return co_await std::move(body);
@@ -226,6 +228,7 @@ coro<T> run_on_strand(strand_hold hold, coro<T> body) {
 /// The same for a plain callable.
 template <class R, class F, class... Args>
 coro<R> call_on_strand(strand_hold hold, F callable, Args... args) {
+    co_await ready_turn();
     co_await hold.enter();
     const strand_hold::stay inside{hold};
     co_return std::invoke(std::move(callable), std::move(args)...);

@@ -17,6 +17,7 @@
 
 #include "weft/base/check.hpp"
 #include "weft/error.hpp"
+#include "weft/task/ready_turn.hpp"
 #include "weft/task/task_record.hpp"
 
 namespace weft {

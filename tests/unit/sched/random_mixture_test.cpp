@@ -39,6 +39,7 @@ struct mixture {
     wait normal{};
     wait woken{};
     wait outside{};
+    wait urgent{};
     nanoseconds late{};
 
     void spend() { s.runtime.spend(nanoseconds{random() % (longest_run.count() + 1)}); }
@@ -114,7 +115,7 @@ TEST_CASE("no task of a random mixture waits longer than the bound") {
     tasks.push_back(s.runtime.start(mixed_forks(m)));
     const std::uint64_t all = tasks.size() + 2 + 1;  // with those that are awaited, and a stranger
     for (int i = 0; i < latency; ++i) {
-        tasks.push_back(s.runtime.start(mixed_yields(m, nullptr), at_latency));
+        tasks.push_back(s.runtime.start(mixed_yields(m, &m.urgent), at_latency));
         tasks.push_back(s.runtime.start(mixed_forks(m), at_latency));
     }
     tasks.push_back(s.runtime.start(mixed_yields(m, nullptr), in_background));
@@ -130,6 +131,9 @@ TEST_CASE("no task of a random mixture waits longer than the bound") {
     CHECK(m.woken.time <= 2 * most.time);
     CHECK(m.outside.turns <= 2 * bound(0).turns + most.turns);
     CHECK(m.outside.time <= 2 * bound(0).time + most.time);
+    // Behind each other, and one await of theirs is of two children.
+    CHECK(m.urgent.time <=
+          2 * latency * (4 * longest_run + 4 * fairness::forks_per_look * 2 * longest_child));
     CHECK(m.late <= fairness::poll_interval + bound(0).time + most.time);
     s.finish();
 }
