@@ -41,6 +41,7 @@ constexpr named_number<costs> all_costs[] = {
     {"create", &costs::create},
     {"finish", &costs::finish},
     {"create_lock", &costs::create_lock},
+    {"task_lines", &costs::task_lines},
 };
 
 constexpr named_number<variant> all_variant[] = {
@@ -51,6 +52,10 @@ constexpr named_number<variant> all_variant[] = {
     {"thief_yields", &variant::thief_yields},
     {"probe_limit", &variant::probe_limit},
     {"near_first", &variant::near_first},
+    {"near_chance", &variant::near_chance},
+    {"near_least", &variant::near_least},
+    {"near_ready", &variant::near_ready},
+    {"wake_near", &variant::wake_near},
     {"search_limit", &variant::search_limit},
     {"search_add", &variant::search_add},
     {"wake_width", &variant::wake_width},

@@ -49,6 +49,9 @@ struct costs {
     double create = 110;      // create a task and queue it
     double finish = 60;       // end a task on its creator
     double create_lock = 20;  // the critical section of the list of live tasks
+    // Lines of its own that a task takes along to where it runs, one after the other. None by
+    // default: what the scheduler itself does is what counts here.
+    double task_lines = 0;
 };
 
 struct variant {
@@ -56,17 +59,21 @@ struct variant {
     double last_searcher = 1;  // the last searcher that found something calls the next
     double steal_fence = 0;    // 0: membarrier; 1: the owner's pop fences; 2: by request
     double park_fence = 0;     // 0: membarrier; 1: the notifier fences; 2: it asks again instead
-    double thief_yields =
-        0;  // a thief goes on to the next peer while another one is in a membarrier
-    double probe_limit = 0;     // victims of a pass that is not the last; 0: all
-    double near_first = 0;      // victims of the own L3 come first
-    double search_limit = 0;    // most searchers; 0: half of the workers
-    double search_add = 0;      // begin_search adds, without a compare-exchange that can fail
-    double wake_width = 1;      // searchers below which a notifier calls another one
-    double drive_hint = 0;      // read whether a peer's shard has anything before locking it
-    double drive_peers = 1;     // the last pass drives the peers' shards
-    double split_idle = 0;      // the count of searchers and the idle bits on two lines
-    double idle_groups = 0;     // an idle set for each L3
+    double thief_yields = 0;   // a thief passes by while another fences; 2: not in its last pass
+    double probe_limit = 0;    // victims of a pass that is not the last; 0: all
+    double near_first = 0;     // victims of the own L3 come first; 2: in the first pass only
+    double near_chance = 1;    // the share of passes for which near_first and near_ready hold
+    double near_least = 1;     // items that a near victim has, to come first
+    double near_ready = 0;     // before each pass near ready queues with that many; 0: no such look
+    double wake_near = 0;      // an idle worker of the caller's L3 is claimed first
+    double search_limit = 0;   // most searchers; 0: half of the workers
+    double search_add = 0;     // begin_search adds, without a compare-exchange that can fail, and
+                               // may exceed the bound; 2: and takes it back above the bound
+    double wake_width = 1;     // searchers below which a notifier calls another one
+    double drive_hint = 0;     // read whether a peer's shard has anything before locking it
+    double drive_peers = 1;    // the last pass drives the peers' shards
+    double split_idle = 0;     // the count of searchers and the idle bits on two lines
+    double idle_groups = 0;    // an idle set for each L3
     double announce_first = 0;  // a when_all calls only if its worker had no fork left to steal
     double inject_batch = 1;    // items that one look at the injection queue takes
     double plain_registry = 0;  // no bias in the lists of live tasks

@@ -42,6 +42,8 @@ public:
     }
 
     [[nodiscard]] int l3_of(int core) const { return core / l3_cores_; }
+    /// Whether the workers' cores, all but the foreign thread's, share more than one L3.
+    [[nodiscard]] bool has_groups() const { return static_cast<int>(near_.size()) - 1 > l3_cores_; }
     [[nodiscard]] double distance(int from, int to) const {
         if (from == to || from < 0) return 0;
         if (l3_of(from) == l3_of(to)) return cost_.line_near;

@@ -53,6 +53,12 @@ class ModelTest(unittest.TestCase):
                 with self.subTest(workload=workload, workers=workers):
                     self.numbers(workload, workers, *simulate.PROPOSED)
 
+    def test_the_rules_of_today_lose_nothing_with_any_idea_of_nearness(self):
+        for settings in ((), *simulate.NEAR.values()):
+            for workload in ("uneven", "tiny", "echo"):
+                with self.subTest(workload=workload, settings=settings):
+                    self.numbers(workload, 24, *simulate.BY_NOW, *settings)
+
     def test_the_same_arguments_give_the_same_numbers(self):
         for workload in ("uneven", "echo"):
             first, second = (self.ended(workload, 16, seed=7).stdout for _ in range(2))

@@ -133,14 +133,23 @@ process<nothing> worker::before_running() {
     co_return {};
 }
 
+/// What a task costs that was last at another worker.
+double worker::bring_here(int place) const {
+    return core.price.task_lines * core.hardware.distance(place, index);
+}
+
 process<nothing> worker::run(job* next) {
     co_await before_running();
+    const double brought = bring_here(std::exchange(next->place, index));
+    if (brought > 0) co_await spend(brought, spent_on::work);
     co_await core.what->run(*this, *next);
     co_return {};
 }
 
 process<nothing> worker::run_stolen(fork_child* next) {
     co_await before_running();
+    const double brought = next->parent != nullptr ? bring_here(next->parent->home) : 0;
+    if (brought > 0) co_await spend(brought, spent_on::work);
     co_await core.what->run_fork(*this, next);
     co_return {};
 }
@@ -303,6 +312,7 @@ void scheduler::run(program& given, double limit) {
     clock.run(warm_up, done);  // all have gone to sleep
     began = clock.now();
     wakes = barriers = searches = refused = retries = 0;
+    most_searching = 0;
     barrier_waited = tickets_line.waited = 0;
     for (auto& group : groups) group.line.waited = 0;
     for (auto& w : workers) {
@@ -319,11 +329,12 @@ void scheduler::begin_with(job& first) {
 }
 
 int scheduler::choose_idle(int by) {
+    const bool near_first = rules.idle_groups != 0 || rules.wake_near != 0;
     int first = -1;
     const int count = static_cast<int>(workers.size());
     for (int w = 0; w < count; ++w) {
         if (!idle[static_cast<std::size_t>(w)]) continue;
-        if (rules.idle_groups == 0 || hardware.l3_of(w) == hardware.l3_of(by)) return w;
+        if (!near_first || hardware.l3_of(w) == hardware.l3_of(by)) return w;
         if (first < 0) first = w;
     }
     return first;
@@ -400,6 +411,7 @@ void scheduler::wake(worker& target, double after) {
 
 void scheduler::raise(int shard, job& ready) {
     worker& home = *workers[static_cast<std::size_t>(shard)];
+    ready.place = shard;
     home.events.push_back(&ready);
     if (home.asleep && !home.waking) wake(home, price.wake_latency);
 }

@@ -48,6 +48,7 @@ struct job {
     double work = 0;
     double born = 0;
     int creator = -1;  // in whose list of live tasks it is; -1: in none
+    int place = -1;    // the worker whose caches have it; -1: none
     int rounds = 0;
     job* partner = nullptr;
     int runs = 0;
@@ -152,10 +153,10 @@ private:
     process<bool> look_outside();
     process<bool> search_in_passes();
     process<bool> linger();
-    process<bool> search_peers(bool last_pass);
+    process<bool> search_peers(int pass);
     process<bool> steal_from(worker& victim, bool last_pass);
     process<bool> steal_ready(worker& victim);
-    process<bool> steal_fork(worker& victim);
+    process<bool> steal_fork(worker& victim, bool is_last);
     process<bool> take_injected();
     process<bool> begin_search();
     process<nothing> leave_search();
@@ -163,7 +164,13 @@ private:
     process<bool> peers_have(bool surplus);
     double probe_cost(worker& victim, bool with_slot);
     double looks_at(worker& victim, bool with_slot);
-    void order_victims();
+    void order_victims(int pass);
+    void add_victims(bool near_ones);
+    [[nodiscard]] bool looks_near();
+    [[nodiscard]] bool is_near(const worker& other) const;
+    [[nodiscard]] bool comes_first(const worker& victim) const;
+    process<bool> steal_near_ready();
+    double bring_here(int place) const;
 
     process<nothing> park();
     process<nothing> sleep_until_something();
@@ -252,6 +259,7 @@ public:
     std::uint64_t wakes = 0, barriers = 0, searches = 0, refused = 0, retries = 0;
     double barrier_waited = 0, barrier_free = 0;
     int barriers_open = 0;
+    int most_searching = 0;
     double began = 0;  // when all workers were asleep and the program began
 
 private:

@@ -3,6 +3,7 @@
 
 // The search phase: runtime/sched/search.cpp with prices.
 #include <algorithm>
+#include <cmath>
 
 #include "scheduler.hpp"
 
@@ -10,6 +11,7 @@ namespace scaling {
 
 namespace {
 constexpr int search_passes = 4;
+constexpr int last_pass = search_passes - 1;
 constexpr int looks_past_a_single_item = 8;
 constexpr std::size_t batch_limit = 32;
 // Looks at peers are charged together up to here, then time passes.
@@ -40,7 +42,13 @@ process<bool> worker::begin_search() {
             ++core.retries;
             continue;
         }
-        ++group.searching;
+        const bool above = ++group.searching > std::ceil(limit);
+        if (above && core.rules.search_add == 2) {
+            co_await spend(core.hardware.change(group.line, index), spent_on::idle_line);
+            if (--group.searching == 0) co_await notify_one();
+            break;
+        }
+        core.most_searching = std::max(core.most_searching, core.searching());
         ++core.searches;
         co_return true;
     }
@@ -65,7 +73,7 @@ process<bool> worker::search_in_passes() {
     for (int pass = 0; pass < search_passes; ++pass) {
         ++passes;
         if (pass != 0) co_await spend(core.price.pause, spent_on::search);
-        const bool stole = co_await search_peers(pass == search_passes - 1);
+        const bool stole = co_await search_peers(pass);
         if (stole) co_return true;
         const bool injected = co_await take_injected();
         if (injected) co_return true;
@@ -88,7 +96,7 @@ process<bool> worker::linger() {
             const bool is_left_lying = seen >= looks_past_a_single_item;
             bool worth = is_left_lying;
             if (!worth) worth = co_await peers_have(true);
-            if (worth) any = co_await search_peers(is_left_lying);
+            if (worth) any = co_await search_peers(is_left_lying ? last_pass : 0);
         }
         if (any) {
             waits_.note(true);
@@ -114,20 +122,46 @@ process<nothing> worker::leave_search() {
     co_return {};
 }
 
-void worker::order_victims() {
+bool worker::is_near(const worker& other) const {
+    return core.hardware.l3_of(other.index) == core.hardware.l3_of(index);
+}
+
+bool worker::comes_first(const worker& victim) const {
+    const double most = static_cast<double>(std::max(victim.ready.size(), victim.forks.size()));
+    return is_near(victim) && (core.rules.near_least <= 1 || most >= core.rules.near_least);
+}
+
+/// The others that are near, or that are not, from a random one of them on.
+void worker::add_victims(bool near_ones) {
+    const auto begin = static_cast<std::ptrdiff_t>(victims_.size());
+    const int count = static_cast<int>(core.workers.size());
+    for (int w = 0; w < count; ++w) {
+        const bool first = comes_first(*core.workers[static_cast<std::size_t>(w)]);
+        if (w != index && first == near_ones) victims_.push_back(w);
+    }
+    const auto added = static_cast<std::ptrdiff_t>(victims_.size()) - begin;
+    if (added == 0) return;
+    const auto start = static_cast<std::ptrdiff_t>(next_random() % static_cast<unsigned>(added));
+    std::rotate(victims_.begin() + begin, victims_.begin() + begin + start, victims_.end());
+}
+
+bool worker::looks_near() {
+    return core.rules.near_chance >= 1 || next_random() % 1024 < core.rules.near_chance * 1024;
+}
+
+void worker::order_victims(int pass) {
+    victims_.clear();
+    const bool near_first = core.rules.near_first == 1 || (core.rules.near_first == 2 && pass == 0);
+    if (near_first && looks_near()) {
+        add_victims(true);
+        add_victims(false);
+        return;
+    }
     const auto count = static_cast<unsigned>(core.workers.size());
     const unsigned start = next_random() % count;
-    victims_.clear();
-    // Near ones first or not: the order within each group is the same.
-    const int mine = core.hardware.l3_of(index);
-    const bool in_two_groups = core.rules.near_first != 0;
-    for (int group = in_two_groups ? 0 : 1; group < 2; ++group) {
-        for (unsigned i = 0; i < count; ++i) {
-            const int victim = static_cast<int>((start + i) % count);
-            const bool near = core.hardware.l3_of(victim) == mine;
-            if (victim == index || (in_two_groups && near != (group == 0))) continue;
-            victims_.push_back(victim);
-        }
+    for (unsigned i = 0; i < count; ++i) {
+        const int victim = static_cast<int>((start + i) % count);
+        if (victim != index) victims_.push_back(victim);
     }
 }
 
@@ -141,39 +175,69 @@ double worker::looks_at(worker& victim, bool with_slot) {
     return taken - 2 * core.price.cached_read;
 }
 
-double worker::probe_cost(worker& victim, bool last_pass) {
+double worker::probe_cost(worker& victim, bool is_last) {
     ++probes;
-    return core.price.probe + looks_at(victim, last_pass);
+    return core.price.probe + looks_at(victim, is_last);
 }
 
-process<bool> worker::search_peers(bool last_pass) {
-    order_victims();
+/// A look at the ready queues of the own L3 alone, from a random one of them on.
+process<bool> worker::steal_near_ready() {
+    const auto least = static_cast<std::size_t>(core.rules.near_ready);
+    double owed = 0;
+    std::vector<worker*> near_ones;
+    for (auto& other : core.workers) {
+        if (other.get() != this && is_near(*other)) near_ones.push_back(other.get());
+    }
+    const std::size_t start = near_ones.empty() ? 0 : next_random() % near_ones.size();
+    for (std::size_t i = 0; i < near_ones.size(); ++i) {
+        worker& victim = *near_ones[(start + i) % near_ones.size()];
+        ++probes;
+        owed += core.price.probe / 2 + std::max(core.hardware.read(victim.ready_top, index),
+                                                core.hardware.read(victim.ready_bottom, index));
+        if (victim.ready.size() < least) continue;
+        co_await spend(std::exchange(owed, 0), spent_on::search);
+        const bool stole = co_await steal_ready(victim);
+        if (!stole) continue;
+        ++steals;
+        co_return true;
+    }
+    co_await spend(owed, spent_on::search);
+    co_return false;
+}
+
+process<bool> worker::search_peers(int pass) {
+    const bool is_last = pass == last_pass;
+    if (core.rules.near_ready > 0 && core.hardware.has_groups() && looks_near()) {
+        const bool stole = co_await steal_near_ready();
+        if (stole) co_return true;
+    }
+    order_victims(pass);
     std::size_t most = victims_.size();
-    if (!last_pass && core.rules.probe_limit > 0) {
+    if (!is_last && core.rules.probe_limit > 0) {
         most = std::min(most, static_cast<std::size_t>(core.rules.probe_limit));
     }
     double owed = 0;
     for (std::size_t i = 0; i < most; ++i) {
         worker& victim = *core.workers[static_cast<std::size_t>(victims_[i])];
-        owed += probe_cost(victim, last_pass);
-        const bool drives = last_pass && core.rules.drive_peers != 0;
+        owed += probe_cost(victim, is_last);
+        const bool drives = is_last && core.rules.drive_peers != 0;
         const bool worth = victim.has_surplus() || !victim.ready.empty() ||
-                           (last_pass && victim.slot != nullptr) ||
+                           (is_last && victim.slot != nullptr) ||
                            (drives && (core.rules.drive_hint == 0 || !victim.events.empty()));
         if (!worth && owed < charge_at) continue;
         co_await spend(std::exchange(owed, 0), spent_on::search);
         bool stole = false;
-        if (worth) stole = co_await steal_from(victim, last_pass);
+        if (worth) stole = co_await steal_from(victim, is_last);
         if (stole) co_return true;
     }
     co_await spend(owed, spent_on::search);
     co_return false;
 }
 
-process<bool> worker::steal_from(worker& victim, bool last_pass) {
+process<bool> worker::steal_from(worker& victim, bool is_last) {
     bool any = co_await steal_ready(victim);
-    if (!any) any = co_await steal_fork(victim);
-    if (!any && last_pass) {
+    if (!any) any = co_await steal_fork(victim, is_last);
+    if (!any && is_last) {
         if (victim.slot != nullptr) {
             co_await spend(core.hardware.change(victim.own_line, index), spent_on::search);
             found = std::exchange(victim.slot, nullptr);
@@ -217,10 +281,12 @@ process<bool> worker::steal_ready(worker& victim) {
     co_return true;
 }
 
-process<bool> worker::steal_fork(worker& victim) {
+process<bool> worker::steal_fork(worker& victim, bool is_last) {
     if (victim.forks.empty()) co_return false;
     if (core.rules.steal_fence == 0) {
-        if (core.rules.thief_yields != 0 && core.barriers_open > 0) co_return false;
+        const bool yields =
+            core.rules.thief_yields == 1 || (core.rules.thief_yields == 2 && !is_last);
+        if (yields && core.barriers_open > 0) co_return false;
         co_await core.heavy_fence(*this);
     } else if (core.rules.steal_fence == 2) {
         // Ask, and wait for the victim's next look and for its answer.

@@ -5,6 +5,7 @@
     python3 bench/scaling/simulate.py                        every workload, 1 to 256 workers
     python3 bench/scaling/simulate.py --workers 2,4,...,256 --workload fib,echo
     python3 bench/scaling/simulate.py --variants             what a changed rule would gain
+    python3 bench/scaling/simulate.py --near --seeds 5       what nearness would gain, and the noise
     python3 bench/scaling/simulate.py --sensitivity          what the assumed costs decide
     python3 bench/scaling/simulate.py --profile vm           the costs of the machine of docs/scaling.md
     python3 bench/scaling/simulate.py --plot docs/figures    all of it, as pictures
@@ -17,8 +18,10 @@ The same arguments give the same numbers on every machine.
 import argparse
 import dataclasses
 import json
+import math
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -73,6 +76,28 @@ VARIANTS = {
                                            "idle_groups=1"),
     "proposed, but one idle set": ("steal_fence=2", "park_fence=1", "search_add=1",
                                    "announce_first=1"),
+}
+# What the runtime has of them by now, and what it could do with the L3 that a worker is at.
+BY_NOW = ("announce_first=1", "park_fence=2", "search_add=1", "thief_yields=1")
+NEAR = {
+    "without search_add and thief_yields": ("search_add=0", "thief_yields=0"),
+    "begin_search takes back what exceeds the bound": ("search_add=2",),
+    "near victims first": ("near_first=1",),
+    "near victims first, in the first pass": ("near_first=2",),
+    "near victims first, seven times in eight": ("near_first=1", "near_chance=0.875"),
+    "near victims first, one time in two": ("near_first=1", "near_chance=0.5"),
+    "near victims first, one time in four": ("near_first=1", "near_chance=0.25"),
+    "near victims with at least 2 items first": ("near_first=1", "near_least=2"),
+    "near victims with at least 4 items first": ("near_first=1", "near_least=4"),
+    "near ready queues first": ("near_ready=1",),
+    "near ready queues with at least 2 first": ("near_ready=2",),
+    "the same, seven times in eight": ("near_ready=2", "near_chance=0.875"),
+    "near ready queues with at least 8 first": ("near_ready=8",),
+    "near workers are woken first": ("wake_near=1",),
+    "near ready queues with 2, near workers woken": ("near_ready=2", "wake_near=1"),
+    "an idle set for each L3": ("idle_groups=1",),
+    "an idle set for each L3, near ready queues": ("idle_groups=1", "near_ready=2",
+                                                   "near_chance=0.875"),
 }
 # Costs that were not measured: half and double, or what else is plausible.
 SENSITIVITY = {
@@ -148,15 +173,15 @@ class Simulator:
         self._seed = seed
         self._known = {}
 
-    def run(self, workload, workers, *settings):
-        key = (workload, workers, settings)
+    def run(self, workload, workers, *settings, seed=None):
+        key = (workload, workers, settings, seed or self._seed)
         if key not in self._known:
-            self._known[key] = self._start(workload, workers, settings)
+            self._known[key] = self._start(*key)
         return self._known[key]
 
-    def _start(self, workload, workers, settings):
+    def _start(self, workload, workers, settings, seed):
         command = [str(self._path), "--workload", workload, "--workers", str(workers), "--seed",
-                   str(self._seed), *self._settings, *settings]
+                   str(seed), *self._settings, *settings]
         ended = subprocess.run(command, capture_output=True, text=True, check=False)
         if ended.returncode != 0:
             raise SimulationFailed(f"{' '.join(command)}: {ended.stderr or ended.stdout}")
@@ -208,9 +233,24 @@ def print_variants(simulator, workloads, counts):
             print(f"{title:52}" + "".join(f"{value:10.2f}" for value in gains), flush=True)
 
 
-def gain(simulator, workload, workers, settings):
-    now = simulator.run(workload, workers)
-    then = simulator.run(workload, workers, *settings)
+def print_near(simulator, workloads, counts, seeds):
+    """The same over the rules of today, with the standard error of the mean."""
+    for workers in counts:
+        print(f"\n{workers} workers, {seeds} seeds{'':29}" +
+              "".join(f"{name:>13}" for name in workloads))
+        for title, settings in NEAR.items():
+            cells = []
+            for name in workloads:
+                gains = [math.log(gain(simulator, name, workers, settings, BY_NOW, seed))
+                         for seed in range(1, seeds + 1)]
+                error = statistics.stdev(gains) / math.sqrt(seeds) if seeds > 1 else 0
+                cells.append(f"{math.exp(statistics.mean(gains)):8.2f} ±{error:.2f}")
+            print(f"{title:48}" + "".join(f"{cell:>13}" for cell in cells), flush=True)
+
+
+def gain(simulator, workload, workers, settings, before=(), seed=None):
+    now = simulator.run(workload, workers, *before, seed=seed)
+    then = simulator.run(workload, workers, *before, *settings, seed=seed)
     if workload.startswith("echo"):
         return now.numbers["p99"] / max(then.numbers["p99"], 1)
     return then.speed_up_base / now.speed_up_base
@@ -241,6 +281,8 @@ def main(arguments):
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--profile", choices=PROFILES, default="server")
     parser.add_argument("--variants", action="store_true")
+    parser.add_argument("--near", action="store_true")
+    parser.add_argument("--seeds", type=int, default=1, help="for --near: how many")
     parser.add_argument("--sensitivity", action="store_true")
     parser.add_argument("--plot", type=Path, metavar="FOLDER")
     parser.add_argument("settings", nargs="*", metavar="NAME=VALUE")
@@ -252,13 +294,15 @@ def main(arguments):
     try:
         if given.variants:
             print_variants(simulator, workloads, few)
+        if given.near:
+            print_near(simulator, workloads, few, given.seeds)
         if given.sensitivity:
             print_sensitivity(simulator, workloads, few)
         if given.plot:
             import figures  # beside this file
 
             figures.write(simulator, given.plot)
-        if not (given.variants or given.sensitivity or given.plot):
+        if not (given.variants or given.near or given.sensitivity or given.plot):
             print_curves(simulator, workloads, given.workers or COUNTS)
     except SimulationFailed as failure:
         print(f"simulate.py: {failure}", file=sys.stderr)

@@ -140,10 +140,10 @@ void print(const arguments& given, const scheduler& runtime, workload& load, con
                 static_cast<double>(load.ran));
     std::printf(
         "\"wakes\": %.0f, \"barriers\": %.0f, \"searches\": %.0f, \"refused\": %.0f, "
-        "\"retries\": %.0f, ",
+        "\"retries\": %.0f, \"most_searching\": %.0f, ",
         static_cast<double>(runtime.wakes), static_cast<double>(runtime.barriers),
         static_cast<double>(runtime.searches), static_cast<double>(runtime.refused),
-        static_cast<double>(runtime.retries));
+        static_cast<double>(runtime.retries), static_cast<double>(runtime.most_searching));
     std::printf(
         "\"parks\": %.0f, \"probes\": %.0f, \"passes\": %.0f, \"steals\": %.0f, "
         "\"stolen\": %.0f, \"lost_races\": %.0f, ",

@@ -43,6 +43,7 @@ protected:
         co_await on.enlist(made);
         co_await on.spend(on.core.price.create, spent_on::work);
         made.born = on.core.clock.now();
+        made.place = on.index;
         co_await on.submit_back(made);
         co_return {};
     }
