@@ -116,6 +116,7 @@ public:
 
 private:
     friend detail::runtime_access;
+    runtime(detail::runtime_access by, std::unique_ptr<detail::runtime_core> core);
     /// Watches signals from here on, before the main task can be seen running.
     [[nodiscard]] std::shared_ptr<detail::main_wait> prepare_to_block() const;
     static void block_until_done(detail::main_wait& wait, const any_task& main);

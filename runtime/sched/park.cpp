@@ -26,6 +26,7 @@ void worker::park() noexcept {
     searching_ = false;
     if (!work) wait_for_events();
     was_asleep_ = true;
+    passes_turn_ = work && found == nullptr;
     if (core_.idle.retract_idle(index_) == retract_result::claimed) {
         parker_.clear_token();
         searching_ = true;
@@ -104,6 +105,7 @@ void worker::wait_for_events() noexcept {
     if (fire_timers(trace, counts)) cause = trace::unpark_cause::timer;
     batch_ = false;
     driving_.store(false, std::memory_order_release);  // S5
+    note_place();
     const time_point now = env::now();
     note_look(now);
     batches_.begin_busy(now, counts.resumptions.read());

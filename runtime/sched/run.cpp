@@ -40,6 +40,7 @@ worker::worker(runtime_core& core, unsigned index, role as, nanoseconds idle_spi
       random_(0x9e3779b9u * (index + 1)) {}
 
 void worker::loop() noexcept {
+    note_place();
     while (step()) {
     }
 }
@@ -208,6 +209,7 @@ void worker::resume(runnable& next) noexcept {
 void worker::run(runnable* next) noexcept {
     if (searching_ || was_asleep_) [[unlikely]] {
         leave_search();
+        passes_turn_ = false;
         call_watchdog();
     }
     begin_run(*next);

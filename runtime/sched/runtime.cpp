@@ -4,7 +4,9 @@
 #include "weft/runtime.hpp"
 
 #include <csignal>
+#include <memory>
 #include <optional>
+#include <utility>
 
 #include "sched/completion_latch.hpp"
 #include "sched/runtime_core.hpp"
@@ -43,6 +45,11 @@ void refuse_on_a_worker() {
 runtime::runtime(runtime_options options) {
     refuse_on_a_worker();
     core_ = std::make_unique<detail::runtime_core>(options);
+    core_->start();
+}
+
+runtime::runtime(detail::runtime_access /*by*/, std::unique_ptr<detail::runtime_core> core)
+    : core_(std::move(core)) {
     core_->start();
 }
 

@@ -12,6 +12,7 @@
 #include <new>
 #include <stdexcept>
 #include <thread>
+#include <utility>
 
 #include "ports/live_runtimes.hpp"
 #include "ports/this_worker.hpp"
@@ -60,6 +61,13 @@ nanoseconds checked_spin(std::optional<nanoseconds> given, unsigned workers) {
     return workers > usable_cores() ? nanoseconds::zero() : wanted;
 }
 
+/// A look at the neighbours first pays from three workers on, and up to 128: with more of them the
+/// thieves are there soonest when their lines are the slowest (docs/decisions/0017).
+cache_map map_for(const runtime_options& options) {
+    const unsigned workers = checked_workers(options.workers);
+    return workers > 2 && workers <= 128 ? cache_map::of_this_thread() : cache_map();
+}
+
 /// Workers take no signals: a program's own threads keep the right to theirs.
 class blocked_signals {
 public:
@@ -98,10 +106,14 @@ void pin_to_core(unsigned index) noexcept {
 }  // namespace
 
 runtime_core::runtime_core(const runtime_options& options)
+    : runtime_core(options, map_for(options)) {}
+
+runtime_core::runtime_core(const runtime_options& options, cache_map map)
     : regular_(checked_workers(options.workers)),
       capacity_(checked_capacity(regular_, options.rescue_workers)),
       idle_spin_(checked_spin(options.idle_spin, regular_)),
       idle(regular_, capacity_ - regular_),
+      places(capacity_, std::move(map)),
       injected(capacity_),
       options_(options),
       thread_name_(options.thread_name),

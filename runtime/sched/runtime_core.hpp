@@ -34,10 +34,12 @@
 #include "sched/task_registry.hpp"
 #include "sched/watchdog.hpp"
 #include "sched/worker.hpp"
+#include "sched/worker_places.hpp"
 #include "sched/worker_thread.hpp"
 #include "task/failure_sink.hpp"
 #include "weft/park/idle_set.hpp"
 #include "weft/queue/injection_queue.hpp"
+#include "weft/queue/thief_turn.hpp"
 #include "weft/runtime.hpp"
 
 namespace weft::detail {
@@ -52,6 +54,8 @@ public:
     /// The workers, without their threads. Throws std::invalid_argument for options out of range,
     /// std::system_error, std::bad_alloc.
     explicit runtime_core(const runtime_options& options);
+    /// With a map of the caches that is not this machine's, for tests.
+    runtime_core(const runtime_options& options, cache_map map);
     ~runtime_core();
     /// Begins the threads, once. Throws std::system_error, std::bad_alloc: then the core can only
     /// be destroyed.
@@ -89,6 +93,9 @@ public:
 
     using env = real_environment;
     idle_set<env> idle;
+    /// For who steals a fork.
+    thief_turn<env> fork_thief;
+    worker_places places;
     watchdog watch{*this};
     injection_queue<runnable> injected;
     spill_list<real_environment, runnable> spilled;

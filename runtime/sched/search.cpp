@@ -2,10 +2,13 @@
 // Copyright the weft authors
 
 // The search phase: nothing is left in this worker's own queues. Look at what comes from outside,
-// at timers and descriptors, then at the other workers, in random order. Where the last waits were
-// short, linger: go on looking for a moment, as a searcher, before parking.
+// at timers and descriptors, then at the other workers, in random order; where there are several L3
+// caches, at the longer ready queues of the own one before (docs/decisions/0017). Where the last
+// waits were short, linger: go on looking for a moment, as a searcher, before parking.
 
+#include <memory>
 #include <new>
+#include <span>
 #include <utility>
 
 #include "sched/runtime_core.hpp"
@@ -87,29 +90,68 @@ runnable* worker::search_peers(bool last_pass) noexcept {
     random_ ^= random_ << 13;  // xorshift: G. Marsaglia, Xorshift RNGs (2003)
     random_ ^= random_ >> 17;
     random_ ^= random_ << 5;
-    std::size_t count = all.size();
-    std::size_t start = random_ % count;
-    for (std::size_t i = 0; i < count; ++i) {
-        worker& victim = *all[(start + i) % count];
-        if (&victim == this) continue;
-        if (runnable* found = steal_from(victim, last_pass)) return found;
+    // Not each time: queues nearby that never run short would keep the far ones waiting for ever.
+    const bool looks_near = random_ >> 29 != 0;
+    if (looks_near && core_.places.has_groups()) {
+        if (runnable* found = steal_nearby(all)) return found;
     }
-    return nullptr;
+    const round_trip way{all.size(), random_ % all.size(), index_};
+    return visit_others(way, [&](std::size_t w) {
+        return steal_from(*all[w], {.last_pass = last_pass, .in_turn = true});
+    });
 }
 
-runnable* worker::steal_from(worker& victim, bool last_pass) noexcept {
+void worker::note_place() noexcept {
+    if (core_.places.has_groups()) core_.places.note(index_, current_cpu());
+}
+
+/// From a peer of the own L3 one of whose ready queues has two or more: half of its latency queue,
+/// or of the normal one if that is empty. Not the forks, and nothing from peers with single ones:
+/// those are the crumbs of neighbours, where the large pieces lie elsewhere.
+runnable* worker::steal_nearby(std::span<const std::unique_ptr<worker>> all) noexcept {
+    const std::uint16_t here = core_.places.note(index_, current_cpu());
+    const auto take_half = [&](std::size_t w) -> runnable* {
+        worker& victim = *all[w];
+        if (victim.ready_count(priority::normal) < 2 && victim.ready_count(priority::latency) < 2)
+            return nullptr;
+        const auto some = steal_ranked(victim);
+        return some ? take_loot(victim, some.item, 1 + some.moved) : nullptr;
+    };
+    const round_trip way{all.size(), random_ >> 8, index_};
+    return visit_near(core_.places, here, way, take_half);
+}
+
+stolen<runnable> worker::steal_ranked(worker& victim) noexcept {
+    const auto urgent = steal_ready(victim, priority::latency);
+    return urgent ? urgent : steal_ready(victim, priority::normal);
+}
+
+runnable* worker::take_loot(worker& victim, runnable* found, std::size_t got) noexcept {
+    found_in_ = trace::run_source::stolen;
+    counts.steals.add(1);
+    counts.stolen.add(got);
+    trace::steal(trace, victim.index_, got, 1);
+    return found;
+}
+
+/// Who has slept, or was about to, over forks that nobody was stealing does not wait for its turn
+/// again: another thief may have it and no core.
+stolen<promise_base> worker::steal_fork(worker& victim, bool in_turn) noexcept {
+    const auto thief = victim.forks_.thief();
+    if (in_turn && !passes_turn_) return thief.steal(core_.fork_thief);
+    if (!victim.forks_.is_empty()) passes_turn_ = false;
+    return thief.steal();
+}
+
+runnable* worker::steal_from(worker& victim, how_to_steal how) noexcept {
+    if (auto some = steal_ranked(victim)) return take_loot(victim, some.item, 1 + some.moved);
+    const auto fork = steal_fork(victim, how.in_turn);
+    if (fork) return take_loot(victim, &make_runnable(*fork.item, *this), 1);
+    // They come before what is below; who leaves them sees them before it sleeps.
+    if (fork.outcome == steal_outcome::not_in_turn) return nullptr;
     std::size_t got = 0;
     runnable* found = nullptr;
-    if (auto urgent = steal_ready(victim, priority::latency)) {
-        found = urgent.item;
-        got = 1 + urgent.moved;
-    } else if (auto half = steal_ready(victim, priority::normal)) {
-        found = half.item;
-        got = 1 + half.moved;
-    } else if (auto fork = victim.forks_.thief().steal()) {
-        found = &make_runnable(*fork.item, *this);
-        got = 1;
-    } else if (last_pass) {
+    if (how.last_pass) {
         found = victim.take_slot();
         got = 1;
         if (found == nullptr) {
@@ -120,20 +162,17 @@ runnable* worker::steal_from(worker& victim, bool last_pass) noexcept {
         // Its owner is busy with something long: serve its timers and descriptors as well.
         if (found == nullptr && victim.drive_for(*this)) return next_local();
     }
-    if (found == nullptr) return nullptr;
-    found_in_ = trace::run_source::stolen;
-    counts.steals.add(1);
-    counts.stolen.add(got);
-    trace::steal(trace, victim.index_, got, 1);
-    return found;
+    return found != nullptr ? take_loot(victim, found, got) : nullptr;
 }
 
-/// For one that has only background work: what others have more of than they run next.
+/// For one that has only background work: what others have more of than they run next. Once for
+/// each run in the background, so thieves of forks need not take turns here.
 runnable* worker::steal_surplus() noexcept {
     if (alone_) return nullptr;
     for (const auto& peer : core_.workers()) {
         if (peer.get() == this || !peer->outranks_background()) continue;
-        if (runnable* found = steal_from(*peer, peer->is_kept() || peer->is_in_background())) {
+        const bool all_waits = peer->is_kept() || peer->is_in_background();
+        if (runnable* found = steal_from(*peer, {.last_pass = all_waits, .in_turn = false})) {
             core_.notify_one();  // as whoever takes something, see idle_set.hpp
             return found;
         }

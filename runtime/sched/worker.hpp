@@ -32,6 +32,8 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <memory>
+#include <span>
 
 #include "sched/fairness.hpp"
 #include "sched/thread_clock.hpp"
@@ -204,7 +206,16 @@ private:
     [[nodiscard]] bool peers_have_surplus() const noexcept;
     [[nodiscard]] bool peers_outrank_background() const noexcept;
     [[nodiscard]] runnable* search_peers(bool last_pass) noexcept;
-    [[nodiscard]] runnable* steal_from(worker& victim, bool last_pass) noexcept;
+    void note_place() noexcept;
+    [[nodiscard]] runnable* steal_nearby(std::span<const std::unique_ptr<worker>> all) noexcept;
+    struct how_to_steal {
+        bool last_pass;  ///< what the victim runs next, its background and its shard as well
+        bool in_turn;    ///< forks only while no other thief is at some
+    };
+    [[nodiscard]] runnable* steal_from(worker& victim, how_to_steal how) noexcept;
+    [[nodiscard]] stolen<promise_base> steal_fork(worker& victim, bool in_turn) noexcept;
+    [[nodiscard]] stolen<runnable> steal_ranked(worker& victim) noexcept;
+    runnable* take_loot(worker& victim, runnable* found, std::size_t got) noexcept;
     [[nodiscard]] stolen<runnable> steal_ready(worker& victim, priority level) noexcept;
     [[nodiscard]] runnable* steal_surplus() noexcept;
     [[nodiscard]] runnable* take_injected() noexcept;
@@ -257,6 +268,7 @@ private:
 
     bool searching_ = false;
     bool was_asleep_ = false;        // has run nothing since: the watchdog may be asleep too
+    bool passes_turn_ = false;       // may steal one fork although another thief has the turn
     bool batch_ = false;             // waking from timers and descriptors: no run-next slot
     std::uint32_t slot_streak_ = 0;  // runnables taken from the slot in a row
     std::int64_t below_ = 0;         // where the forks of the background run begin

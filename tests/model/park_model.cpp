@@ -4,15 +4,18 @@
 // The parker and the idle set under the model checker. The parker alone: no token is lost, whatever
 // deadline or spurious return comes in between. Both together in engine/small_scheduler.hpp, where
 // a lost wake-up is a deadlock.
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <utility>
 
 #include "engine/cases.hpp"
 #include "engine/small_scheduler.hpp"
 #include "support/catch.hpp"
 #include "weft/park/idle_set.hpp"
 #include "weft/park/parker.hpp"
+#include "weft/queue/thief_turn.hpp"
 #include "weft/queue/work_deque.hpp"
 
 namespace weft::model {
@@ -157,26 +160,64 @@ private:
     std::array<env::atomic<std::uint32_t>, Items> raised_;
 };
 
-/// Items in the deque of a worker, which calls nobody for what lies over something older.
-template <std::size_t Items>
+using fork_deque = weft::detail::work_deque<env, int>;
+
+/// Forks of several homes, each in a deque of its own, whose thieves take turns. A home calls
+/// nobody for what lies over something older.
+template <std::size_t Homes, std::size_t Items>
 class forks {
 public:
-    explicit forks(scenario& s) { s.name(deque_, "forks"); }
+    explicit forks(scenario& s) {
+        s.name(deques_, "forks");
+        s.name(turn_, "turn");
+    }
     bool put(std::size_t item) {
         const auto it = [&](auto put) { put(&numbers_[item]); };
-        return owner_.try_push_all(1, it) == weft::detail::push_result::alone;
+        return owner_of(item).try_push_all(1, it) == weft::detail::push_result::alone;
     }
-    std::optional<std::size_t> take(std::size_t /*worker*/) {
-        const auto got = deque_.thief().steal();
-        if (!got) return std::nullopt;
-        return static_cast<std::size_t>(got.item - numbers_.data());
+    /// By its home; the only one there.
+    bool take_back(std::size_t item) { return owner_of(item).pop() != nullptr; }
+    /// From the last home on.
+    std::optional<std::size_t> take(std::size_t worker) {
+        refused_[worker] = false;
+        for (std::size_t home = Homes; home-- > 0;) {
+            const auto got = deques_[home].thief().steal(turn_);
+            if (got) return number_of(got.item);
+            if (got.outcome == weft::detail::steal_outcome::not_in_turn) refused_[worker] = true;
+        }
+        return std::nullopt;
+    }
+    std::optional<std::size_t> take_past_turn(std::size_t /*worker*/) {
+        for (std::size_t home = Homes; home-- > 0;) {
+            if (const auto got = deques_[home].thief().steal()) return number_of(got.item);
+        }
+        return std::nullopt;
+    }
+    bool try_take_turn() { return turn_.try_take(); }
+    bool was_refused(std::size_t worker) const { return refused_[worker]; }
+    bool has_any() const {
+        return std::ranges::any_of(deques_, [](const auto& each) { return !each.is_empty(); });
     }
 
 private:
-    using deque = weft::detail::work_deque<env, int>;
+    static constexpr std::size_t most_workers = 4;
+    fork_deque::owner_handle& owner_of(std::size_t item) { return owners_[item % Homes]; }
+    std::size_t number_of(const int* item) const {
+        return static_cast<std::size_t>(item - numbers_.data());
+    }
+
     std::array<int, Items> numbers_{};
-    deque deque_{4};
-    typename deque::owner_handle owner_{deque_.owner()};
+    using indices = std::make_index_sequence<Homes>;
+    std::array<fork_deque, Homes> deques_ = []<std::size_t... I>(std::index_sequence<I...>) {
+        constexpr std::size_t capacity = 4;
+        return std::array<fork_deque, Homes>{fork_deque((static_cast<void>(I), capacity))...};
+    }(indices{});
+    std::array<fork_deque::owner_handle, Homes> owners_ =
+        [this]<std::size_t... I>(std::index_sequence<I...>) {
+            return std::array{deques_[I].owner()...};
+        }(indices{});
+    weft::detail::thief_turn<env> turn_;
+    std::array<bool, most_workers> refused_{};
 };
 
 const registered_case one_each({
@@ -197,7 +238,7 @@ const registered_case one_each({
 const registered_case both_needed({
     .structure = "park",
     .name = "two items of one producer that must run together reach two workers",
-    .kills = {mutation::last_searcher_rule},
+    .kills = {mutation::last_searcher_rule, mutation::idle_counts_by_store},
     .limits = {.preemptions = 2, .random_executions = 40'000},
     .body =
         [](scenario& s) {
@@ -264,17 +305,38 @@ const registered_case offered({
 const registered_case forked({
     .structure = "forks",
     .name = "forks that must run together reach two workers, one of whom is called",
-    .kills = {mutation::call_nobody, mutation::last_searcher_rule},
+    .kills = {mutation::call_nobody, mutation::last_searcher_rule, mutation::thief_turn_kept},
     .limits = {.preemptions = 2, .stale_loads = 2, .random_executions = 60'000},
     .body =
         [](scenario& s) {
-            small_scheduler<2, 2, forks<2>> tested(s, 2);
+            small_scheduler<2, 2, forks<1, 2>> tested(s, 2);
             s.thread("first worker", [&] { tested.work(0); });
             s.thread("second worker", [&] { tested.work(1); });
             s.thread("home", [&] {
                 tested.offer(0);
                 tested.offer(1);
                 tested.offer_again();
+            });
+            s.finally([&] { tested.expect_quiet(); });
+        },
+});
+
+/// The one who was in a steal has found nothing and seen somebody search; the one who searched was
+/// refused. The idle set is one for four workers, so that two of them may search.
+const registered_case refused({
+    .structure = "forks",
+    .name = "a thief that was refused sees what is left before it sleeps",
+    .kills = {mutation::thief_turn_excuses_look},
+    .limits = {.preemptions = 2, .stale_loads = 1, .random_executions = 60'000},
+    .body =
+        [](scenario& s) {
+            small_scheduler<4, 2, forks<2, 2>> tested(s);
+            s.thread("first worker", [&] { tested.work(0); });
+            s.thread("second worker", [&] { tested.work(1); });
+            s.thread("homes", [&] {
+                tested.offer(0);
+                tested.produce(1);
+                tested.run_own(0);
             });
             s.finally([&] { tested.expect_quiet(); });
         },

@@ -45,6 +45,10 @@ enum class mutation : std::uint8_t {
                                   ///< again
     idle_claims_twice,      ///< a claim does not look whether it was the one that cleared the bit
     idle_retires_silently,  ///< retire() leaves the searcher counted (I2)
+    idle_counts_by_store,   ///< begin_search() adds without an atomic addition (I2)
+    // include/weft/queue/thief_turn.hpp
+    thief_turn_kept,          ///< a thief does not give its turn back (T1)
+    thief_turn_excuses_look,  ///< who was refused sleeps without a last look (Races)
     // include/weft/park/duty_roster.hpp
     duty_unparks_first,  ///< set() wakes the workers before they can see the change (R3)
     // include/weft/park/watch_gate.hpp

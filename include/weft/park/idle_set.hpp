@@ -30,6 +30,8 @@
 // Invariants I1 a bit is set by its worker, and cleared once: by retract_idle or by one claim.
 //            I2 searching_ = searchers + claims in progress, never below zero. A claimed worker was
 //               counted before its bit was cleared, so it may uncount itself at once.
+//               The bound is soft, and no worker is counted by begin_search that does not search:
+//               so none that is denied has to look again.
 //            I3 whoever brings searching_ to zero looks again: finish_search_found says so and its
 //               caller notifies, announce_idle's caller re-scans, a failed claim loops.
 // Edges      P1 store-load pair: notifier {publish, fence, read searching_ and idle_} / worker
@@ -68,7 +70,10 @@
 //            changed a bit.
 // Shutdown   notify_all() after the stop flag was stored: P1 holds for the flag like for an item.
 // Rejected   a counter of idle workers beside the bits (B03, B04: it and the bits can disagree);
-//            claiming before counting (a claimed worker could uncount itself below zero).
+//            claiming before counting (a claimed worker could uncount itself below zero);
+//            a hard bound of searchers: by compare-exchange it fails again and again where many
+//            workers serve short requests (the simulator of docs/scaling.md), by adding and taking
+//            back a notifier may believe in a searcher that never was one (docs/decisions/0017).
 #pragma once
 
 #include <array>
@@ -117,7 +122,8 @@ public:
     template <class Wake>
     void notify_all(Wake&& wake) noexcept;
 
-    /// Worker, awake, no searcher. False: enough others search; go on to announce_idle(w, false).
+    /// Worker, awake, no searcher. False: half of the workers search, go on to
+    /// announce_idle(w, false). Those who look at the same time may exceed the half.
     [[nodiscard]] bool begin_search() noexcept;
     /// Searcher that found an item. True: it was the last one and must call notify_one().
     [[nodiscard]] bool finish_search_found() noexcept;
@@ -254,14 +260,14 @@ bool idle_set<Env>::uncount() noexcept {
 
 template <class Env>
 bool idle_set<Env>::begin_search() noexcept {
-    auto now = searching_.load(std::memory_order_relaxed);  // a bound, not an edge
-    while (2 * now < regular_) {
-        if (searching_.compare_exchange_weak(now, now + 1, std::memory_order_relaxed,  // I2
-                                             std::memory_order_relaxed)) {             // reloaded
-            return true;
-        }
+    const auto now = searching_.load(std::memory_order_relaxed);  // a bound, not an edge
+    if (2 * now >= regular_) return false;
+    if (mutated<Env>(mutation::idle_counts_by_store)) {
+        searching_.store(now + 1, std::memory_order_relaxed);  // I2: broken by the planted fault
+        return true;
     }
-    return false;
+    searching_.fetch_add(1, std::memory_order_relaxed);  // I2
+    return true;
 }
 
 template <class Env>

@@ -185,6 +185,11 @@ struct runtime_access {
     [[nodiscard]] static runtime_port& port(const Runtime& runtime) {
         return runtime.port();
     }
+    /// For tests that make the core themselves.
+    template <class Runtime, class Core>
+    [[nodiscard]] static Runtime around(Core core) {
+        return Runtime(runtime_access{}, std::move(core));
+    }
 };
 
 /// This thread's worker, or nullptr. Opaque to the optimiser on purpose: a coroutine may resume on

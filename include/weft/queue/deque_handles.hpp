@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "weft/queue/stolen.hpp"
+#include "weft/queue/thief_turn.hpp"
 
 namespace weft::detail {
 
@@ -82,6 +83,9 @@ class deque_thief {
 public:
     /// The oldest item. Right on every deque; pays the heavy fence when the deque is not empty.
     [[nodiscard]] stolen<T> steal() const noexcept { return deque_->steal(); }
+    /// The same, unless another thief has the turn: then a deque that is not empty is left alone.
+    /// Where the fence costs no system call there are no turns.
+    [[nodiscard]] stolen<T> steal(thief_turn<Env>& turn) const noexcept;
     /// The oldest item, without a fence. Only for a deque whose owner never pops.
     [[nodiscard]] stolen<T> steal_fifo() const noexcept { return deque_->steal_fifo(); }
     /// Up to half of a deque whose owner never pops, at most batch_limit: the oldest is returned,
@@ -97,5 +101,17 @@ private:
     explicit deque_thief(work_deque<Env, T>& deque) noexcept : deque_(&deque) {}
     work_deque<Env, T>* deque_;
 };
+
+// ---------------------------------------------------------------------------------------------
+
+template <class Env, class T>
+stolen<T> deque_thief<Env, T>::steal(thief_turn<Env>& turn) const noexcept {
+    if (!Env::has_asymmetric_fence()) return deque_->steal();
+    if (deque_->is_empty()) return {};  // no turn is needed to see that
+    if (!turn.try_take()) return {steal_outcome::not_in_turn, nullptr, 0};
+    const stolen<T> got = deque_->steal();
+    turn.give_back();
+    return got;
+}
 
 }  // namespace weft::detail

@@ -10,9 +10,10 @@
 namespace weft::detail {
 
 enum class steal_outcome : std::uint8_t {
-    item,       ///< the item is the caller's
-    empty,      ///< there was nothing, or the owner took the last
-    lost_race,  ///< another claimed it first; more may be there
+    item,         ///< the item is the caller's
+    empty,        ///< there was nothing, or the owner took the last
+    lost_race,    ///< another claimed it first; more may be there
+    not_in_turn,  ///< another thief has the turn; nothing was tried
 };
 
 template <class T>

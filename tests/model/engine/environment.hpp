@@ -178,7 +178,7 @@ struct model_environment {
     [[nodiscard]] static std::chrono::steady_clock::time_point now() noexcept {
         return std::chrono::steady_clock::time_point(std::chrono::nanoseconds(running().clock()));
     }
-    [[nodiscard]] static bool has_asymmetric_fence() noexcept { return true; }
+    [[nodiscard]] static bool has_asymmetric_fence() noexcept { return running().is_asymmetric(); }
     static void initialise() noexcept {}
 };
 

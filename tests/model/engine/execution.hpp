@@ -54,6 +54,7 @@ public:
     void set_name(const void* object, std::size_t bytes, std::string_view name);
     std::size_t choose(std::size_t options_count) { return choices_->pick(options_count); }
     [[nodiscard]] std::int64_t clock() const noexcept { return clock_; }
+    [[nodiscard]] bool is_asymmetric() const noexcept { return limits_.is_asymmetric; }
     void yield(site where);
 
     bool futex_wait(handle word, std::uint32_t expected, std::int64_t deadline, site where);

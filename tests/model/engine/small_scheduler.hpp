@@ -19,7 +19,9 @@
 namespace weft::model {
 
 /// `Source`: put(item) publishes an item and says whether a worker is to be called for it;
-/// take(worker) returns one, or nothing.
+/// take(worker) returns one, or nothing. Where thieves take turns also has_any(), the look before
+/// a sleep, was_refused(worker), by its last take(), take_past_turn(worker), take_back(item) and
+/// try_take_turn().
 template <std::size_t Workers, std::size_t Items, class Source>
 class small_scheduler {
     using env = mutable_environment;
@@ -50,6 +52,11 @@ public:
         wake(idle_.call_one());
     }
 
+    /// A worker's own item, unless that was stolen.
+    void run_own(std::size_t item) {
+        if (items_.take_back(item)) finish(item);
+    }
+
     void work(std::size_t w) {
         while (!has_stopped()) {
             bool is_searching = idle_.begin_search();
@@ -67,9 +74,11 @@ public:
         require(executed_.load(std::memory_order_relaxed) == Items, "every item ran");
         require(idle_.searching() == 0, "nobody is counted as searching any more");
         require(idle_.idle_count() == 0, "nobody is counted as idle any more");
+        if constexpr (has_turns) require(items_.try_take_turn(), "nobody has kept the turn");
     }
 
 private:
+    static constexpr bool has_turns = requires(Source source) { source.has_any(); };
     static constexpr auto forever = std::chrono::steady_clock::time_point::max();
 
     bool has_stopped() { return stop_.load(std::memory_order_acquire) != 0; }
@@ -78,12 +87,33 @@ private:
         if (w) static_cast<void>(parkers_[*w].unpark());
     }
 
+    /// What a parker sees at its peers and does not take yet.
+    bool sees_any([[maybe_unused]] std::size_t w) {
+        if constexpr (has_turns) {
+            using enum weft::detail::mutation;
+            if (weft::detail::mutated<env>(thief_turn_excuses_look) && items_.was_refused(w))
+                return false;
+            return idle_.searching() == 0 && items_.has_any();
+        } else {
+            return false;
+        }
+    }
+
+    std::optional<std::size_t> take_after_rest(std::size_t w, [[maybe_unused]] bool is_left) {
+        if constexpr (has_turns) {
+            if (is_left) return items_.take_past_turn(w);
+        }
+        return items_.take(w);
+    }
+
     /// Announce, re-scan, park, retract; runs what it found.
     void rest(std::size_t w, bool was_searching) {
         std::optional<std::size_t> item;
+        bool is_left = false;
         bool has_found = idle_.announce_idle(w, was_searching, [&] {
-            item = items_.take(w);
-            return item || has_stopped();
+            if constexpr (!has_turns) item = items_.take(w);
+            is_left = sees_any(w);
+            return item || is_left || has_stopped();
         });
         if (!has_found) {
             const auto ended_by = parkers_[w].park_futex(forever);
@@ -92,7 +122,11 @@ private:
         }
         bool is_searching = idle_.retract_idle(w) == weft::detail::retract_result::claimed;
         if (is_searching) static_cast<void>(parkers_[w].clear_token());
-        if (!item && is_searching) item = items_.take(w);
+        if (is_left && !is_searching) {
+            env::relax();  // as between two passes
+            is_searching = idle_.begin_search();
+        }
+        if (!item && is_searching) item = take_after_rest(w, is_left);
         if (item) {
             run(*item, is_searching);
         } else if (is_searching && idle_.finish_search_found()) {
@@ -102,6 +136,10 @@ private:
 
     void run(std::size_t item, bool is_searching) {
         if (!is_searching || idle_.finish_search_found()) wake(idle_.notify_one());
+        finish(item);
+    }
+
+    void finish(std::size_t item) {
         require(payload_[item].load() == 1, "the item is whole, and taken for the first time");
         payload_[item].store(2);
         wait_for_company();

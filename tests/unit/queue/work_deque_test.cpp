@@ -43,6 +43,27 @@ TEST_CASE("an empty deque gives nothing at either end", "[queue][deque]") {
     CHECK(deque.size_hint() == 0);
 }
 
+TEST_CASE("a thief whose turn it is not leaves a deque alone", "[queue][deque]") {
+    auto items = numbered(2);
+    deque_type deque;
+    auto owner = deque.owner();
+    auto thief = deque.thief();
+    real_environment::initialise();
+    if (!real_environment::has_asymmetric_fence()) return;  // no membarrier(2) here, so no turns
+    weft::detail::thief_turn<real_environment> turn;
+    REQUIRE(turn.try_take());
+    CHECK_FALSE(turn.try_take());
+    CHECK(thief.steal(turn).outcome == steal_outcome::empty);  // that takes no turn to see
+    owner.push(&items[0]);
+    owner.push(&items[1]);
+    CHECK(thief.steal(turn).outcome == steal_outcome::not_in_turn);
+    CHECK(deque.size_hint() == 2);
+    turn.give_back();
+    CHECK(thief.steal(turn).item == &items[0]);
+    CHECK(thief.steal(turn).item == &items[1]);
+    CHECK(turn.try_take());
+}
+
 TEST_CASE("the owner pops the newest, thieves take the oldest", "[queue][deque]") {
     deque_type deque(4);
     auto owner = deque.owner();

@@ -12,6 +12,7 @@
 
 #include "sched/runtime_core.hpp"
 #include "support/catch.hpp"
+#include "support/missed_calls.hpp"
 #include "support/runtime_case.hpp"
 #include "weft/runtime.hpp"
 
@@ -24,31 +25,7 @@ namespace {
 constexpr task_options at_latency{.priority = priority::latency};
 constexpr task_options in_background{.priority = priority::background};
 
-detail::runtime_core& this_core() {
-    return static_cast<detail::runtime_core&>(detail::this_worker()->runtime());
-}
-
 bool offers() { return static_cast<detail::worker*>(detail::this_worker())->is_offering(); }
-
-/// From the moment at which the other worker is idle, no call reaches it.
-class missed_calls {
-public:
-    missed_calls() {
-        while (this_core().idle.idle_count() != 1 || !this_core().idle.begin_search()) {
-            std::this_thread::yield();
-        }
-    }
-    missed_calls(const missed_calls&) = delete;
-    missed_calls& operator=(const missed_calls&) = delete;
-    ~missed_calls() { end(); }
-    /// The calls that were made so far stay missed.
-    void end() {
-        if (!std::exchange(ended_, true)) static_cast<void>(this_core().idle.finish_search_found());
-    }
-
-private:
-    bool ended_ = false;
-};
 
 coro<> nothing() { co_return; }
 
