@@ -48,7 +48,7 @@ public:
             return caller;  // await_ready has said so
         else
             return begin(caller.promise(), count, reinterpret_cast<fork_node*>(nodes_),
-                         children{*this});
+                         in_order{*this});
     }
     std::tuple<value_or_monostate<Ts>...> await_resume() {
         if constexpr (count != 0) end();
@@ -62,7 +62,7 @@ public:
 private:
     static constexpr std::size_t count = sizeof...(Ts);
 
-    struct children {
+    struct in_order {
         when_all_pack& all;
 
         [[nodiscard]] promise_base& first() const noexcept { return child<0>(); }
