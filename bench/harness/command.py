@@ -20,6 +20,7 @@ def parse_arguments(words):
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every measurement")
     parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="draw the ratios")
     parser.add_argument("--workers", default="1,2", metavar="N,...", help="default: 1,2")
+    parser.add_argument("--rounds", type=int, metavar="N", help="instead of each workload's own")
     parser.add_argument("--contenders", metavar="NAME,...", help="default: all")
     parser.add_argument("--build-dir", type=Path, default=programs.REPOSITORY / "build/release")
     parser.add_argument("--no-build", action="store_true", help="run what is built already")
@@ -29,6 +30,8 @@ def parse_arguments(words):
         given.workers = [int(word) for word in given.workers.split(",")]
     except ValueError:
         parser.error("--workers takes numbers with commas between them")
+    if given.rounds is not None and given.rounds < 1:
+        parser.error("--rounds takes a number from 1 on")
     return given
 
 
@@ -51,6 +54,8 @@ class Comparison:
         length = "quick" if given.quick else "full"
         every = plan.load_workloads(self.contenders, length)
         self.workloads = plan.select(every, self.groups, given.workloads)
+        if given.rounds is not None:
+            plan.set_rounds(self.workloads, given.rounds)
         self.programs = programs.Programs(given.build_dir.resolve())
         self.wanted = self._wanted()
         self.header = {}

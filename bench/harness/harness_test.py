@@ -210,6 +210,15 @@ class PlanTest(unittest.TestCase):
         self.assertEqual((case.run_of("weft").size, case.run_of("go").size), (39, 30))
 
 
+    def test_rounds_may_be_given_for_all_workloads(self):
+        workloads = plan.load_workloads(plan.load_contenders(), "full")
+        plan.set_rounds(workloads, 9)
+        rounds = {case.run.rounds for workload in workloads for case in workload.cases}
+        self.assertEqual(rounds, {9})
+        case = next(w for w in workloads if w.name == "fib").cases[0]
+        self.assertEqual((case.run.size, case.run_of("go").size), (39, 30))
+
+
 class OutputTest(unittest.TestCase):
     def setUp(self):
         run = plan.Run(size=10, repeat=1, rounds=1, answer=7)

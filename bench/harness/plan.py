@@ -8,7 +8,7 @@ file of its name. Nothing here builds or runs anything.
 """
 
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 SCENARIO = Path(__file__).resolve().parent.parent / "scenario"
@@ -127,6 +127,14 @@ def load_workloads(contenders, length, scenario=SCENARIO):
     """Every workload, with the sizes of `length`: "quick" or "full"."""
     folders = sorted(path.parent for path in scenario.glob("*/workload.toml"))
     return [_load_workload(folder, contenders, length) for folder in folders]
+
+
+def set_rounds(workloads, rounds):
+    """Every case runs so often instead of as often as its workload says."""
+    for workload in workloads:
+        workload.cases[:] = [
+            replace(case, run=replace(case.run, rounds=rounds)) for case in workload.cases
+        ]
 
 
 def select(workloads, groups, names):

@@ -115,7 +115,8 @@ private:
 
 /// The receiving end: move-only, awaited by one task at a time: `co_await receiver` gives T, once,
 /// or throws channel_closed. It must outlive the await. Cancellation loses nothing: the value stays
-/// for the next await.
+/// for the next await. Awaiting a value that was sent does not suspend, but each 128th await of one
+/// run that need not lets go first what is ready.
 template <class T>
 class oneshot_receiver {
     class receive final : public detail::oneshot_receive {

@@ -99,8 +99,9 @@ protected:
 
 /// A task that returns T. `co_await t` gives T&, which lives as long as a handle does, any number
 /// of times, by any number of tasks; `co_await std::move(t)` moves the value out. Awaiting rethrows
-/// what the body threw. Cancelling the awaiting task cancels this one and lets it decide (shield it
-/// to prevent that).
+/// what the body threw. Awaiting a done task does not suspend, but each 128th await of one run that
+/// need not lets go first what is ready. Cancelling the awaiting task cancels this one and lets it
+/// decide (shield it to prevent that).
 template <class T = void>
 class task : public any_task {
 public:
