@@ -67,13 +67,14 @@ void watchdog::loop() noexcept {
     time_point next = env::now() + interval_;
     while (gate_.pause(next)) {
         next = look();
-        const time_point trim_at = tend_pool(env::now());
+        static_cast<void>(tend_pool());
         if (!all_are_idle()) {
             pause_ = interval_;
         } else if (core_.is_single() && !is_long_quiet()) {
             next = env::now() + pause_;
         } else {
-            if (!gate_.sleep_while([this] { return all_are_idle(); }, trim_at)) return;
+            const auto all_idle = [this] { return all_are_idle(); };
+            if (!gate_.sleep_while(all_idle, [this] { return tend_pool(); })) return;
             next = env::now() + interval_;
         }
     }
@@ -81,7 +82,8 @@ void watchdog::loop() noexcept {
 
 /// Trims the pool if much has come back to it and it has been quiet since; returns when to look
 /// again for that.
-time_point watchdog::tend_pool(time_point now) noexcept {
+time_point watchdog::tend_pool() noexcept {
+    const time_point now = env::now();
     const pool_use use = frame_pool_use();
     if (use.changes != std::exchange(pool_changes_, use.changes)) pool_quiet_since_ = now;
     if (use.returned < least_returned) return time_point::max();

@@ -85,7 +85,7 @@ private:
     [[nodiscard]] time_point serve(worker& stuck, time_point now) noexcept;
     [[nodiscard]] bool all_are_idle() const noexcept;
     [[nodiscard]] bool is_long_quiet() noexcept;
-    [[nodiscard]] time_point tend_pool(time_point now) noexcept;
+    [[nodiscard]] time_point tend_pool() noexcept;
     [[nodiscard]] unsigned most_rescuers() const noexcept;
     void set_duty(unsigned wanted) noexcept;
     [[nodiscard]] bool begin_rescue(unsigned number) noexcept;

@@ -34,6 +34,7 @@ constexpr auto acquire = std::memory_order_acquire;
 constexpr auto release = std::memory_order_release;
 constexpr auto acq_rel = std::memory_order_acq_rel;
 constexpr auto forever = std::chrono::steady_clock::time_point::max();
+constexpr auto without_limit = [] { return forever; };
 
 class flag {
 public:
@@ -67,9 +68,9 @@ scenario_body waking(std::size_t workers, bool sleeps_twice = false) {
         }
         s.thread("watchdog", [&] {
             const auto all_idle = [&] { return idle.idle_count() == workers; };
-            if (sleeps_twice && !gate.sleep_while(all_idle, env::now()))
+            if (sleeps_twice && !gate.sleep_while(all_idle, [] { return env::now(); }))
                 require(false, "nobody closes it");
-            if (!gate.sleep_while(all_idle)) require(false, "nobody closes it");
+            if (!gate.sleep_while(all_idle, without_limit)) require(false, "nobody closes it");
             for (std::size_t w = 0; w < workers; ++w) {
                 // As the real one looks again and again while somebody is awake.
                 while (idle.is_idle(w)) static_cast<void>(gate.pause(env::now()));
@@ -115,7 +116,8 @@ const registered_case closing({
             s.name(gate, "gate");
             bool sleeps = s.choose(2) == 0;
             s.thread("watchdog", [&, sleeps] {
-                while (sleeps ? gate.sleep_while([] { return true; }) : gate.pause(forever)) {
+                while (sleeps ? gate.sleep_while([] { return true; }, without_limit)
+                              : gate.pause(forever)) {
                 }
             });
             s.thread("worker", [&] { gate.call(); });

@@ -35,11 +35,10 @@ public:
 
     /// Watchdog: sleeps until `until`, or for a shorter while. False once closed.
     [[nodiscard]] bool pause(time_point until) noexcept;
-    /// Watchdog: sleeps until called or `until`, if `all_idle()` holds once everybody can see it
-    /// asleep. False once closed.
-    template <class AllIdle>
-    [[nodiscard]] bool sleep_while(AllIdle&& all_idle,
-                                   time_point until = time_point::max()) noexcept;
+    /// Watchdog: sleeps until called, if `all_idle()` holds once everybody can see it asleep; but
+    /// no longer than what `until()` says then. False once closed.
+    template <class AllIdle, class Until>
+    [[nodiscard]] bool sleep_while(AllIdle&& all_idle, Until&& until) noexcept;
 
     /// Worker, after it left the idle set and before it runs anything.
     void call() noexcept;
@@ -61,8 +60,8 @@ bool watch_gate<Env>::pause(time_point until) noexcept {
 }
 
 template <class Env>
-template <class AllIdle>
-bool watch_gate<Env>::sleep_while(AllIdle&& all_idle, time_point until) noexcept {
+template <class AllIdle, class Until>
+bool watch_gate<Env>::sleep_while(AllIdle&& all_idle, Until&& until) noexcept {
     std::uint32_t seen = watching;
     if (!word_.compare_exchange_strong(seen, asleep, std::memory_order_relaxed,  // W1
                                        std::memory_order_relaxed)) {             // closed
@@ -70,9 +69,11 @@ bool watch_gate<Env>::sleep_while(AllIdle&& all_idle, time_point until) noexcept
     }
     if (!mutated<Env>(mutation::watch_without_heavy_fence)) Env::heavy_fence();  // W1: then look
     if (std::forward<AllIdle>(all_idle)() || mutated<Env>(mutation::watch_sleeps_without_look)) {
+        // Not before: what a worker did until it was idle decides.
+        const time_point limit = std::forward<Until>(until)();
         bool is_early = true;
         while (is_early && word_.load(std::memory_order_relaxed) == asleep) {  // a hint
-            is_early = Env::futex_wait(word_, asleep, until);  // the exchange below decides
+            is_early = Env::futex_wait(word_, asleep, limit);  // the exchange below decides
         }
     }
     seen = asleep;
