@@ -96,7 +96,7 @@ bool is_open() {
     const magazine_top top = mine.get();
     if (is_empty(top)) [[unlikely]]  // without pooling it always is
         return allocate_slowly(size_class);
-    __builtin_prefetch(top[-fetch_distance]);
+    __builtin_prefetch(top[-fetch_distance], 1);
     mine.set(top - 1);
     return *top;
 }

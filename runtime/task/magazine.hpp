@@ -18,7 +18,7 @@ namespace weft::detail {
 inline constexpr std::size_t magazine_bytes = 512;
 inline constexpr std::ptrdiff_t fetch_distance = 4;  // blocks
 
-/// What stands where no block does: odd, and fetched ahead by everybody, for reading.
+/// What stands where no block does: odd, and always worth to be fetched.
 struct alignas(64) no_block_place {
     std::byte bytes[2];
 };
@@ -66,7 +66,7 @@ inline void push(magazine_top& top, std::byte* block) noexcept { *++top = block;
 
 /// Those that go first.
 inline void fetch_blocks(magazine_top top) noexcept {
-    for (std::ptrdiff_t i = 0; i <= fetch_distance; ++i) __builtin_prefetch(top[-i]);
+    for (std::ptrdiff_t i = 0; i <= fetch_distance; ++i) __builtin_prefetch(top[-i], 1);
 }
 inline void fetch_addresses(const magazine& of) noexcept {
     const auto* lines = reinterpret_cast<const std::byte*>(&of);
