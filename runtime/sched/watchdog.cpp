@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "sched/runtime_core.hpp"
+#include "weft/task/pool_allocator.hpp"
 #include "weft/trace/session.hpp"
 
 namespace weft::detail {
@@ -89,7 +90,7 @@ time_point watchdog::tend_pool() noexcept {
     if (use.returned < least_returned) return time_point::max();
     const time_point due = pool_quiet_since_ + pool_rests;
     if (now < due) return due;
-    trim_frame_pool();
+    trim_pool();
     return time_point::max();
 }
 

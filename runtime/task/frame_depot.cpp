@@ -47,7 +47,7 @@ magazine_top frame_depot::exchange_empty(std::size_t index, magazine_top empty) 
         held_ -= count_of(filled->top);
     } else {
         const bool brings_one = empty != top_of_none;
-        filled = brings_one ? &magazine_of(empty) : take_empty();
+        filled = brings_one ? &magazine_of(empty) : pop_from(empty_);
         if (filled == nullptr) filled = new magazine;
         filled->top = filled->bottom();
         try {
@@ -82,15 +82,12 @@ void frame_depot::fill(std::size_t index, magazine& empty) {
 
 magazine_top frame_depot::exchange_full(std::size_t index, magazine_top full) noexcept {
     std::lock_guard guard{mutex_};
-    magazine* empty = take_empty();
+    magazine* empty = pop_from(empty_);
     if (empty == nullptr) empty = new (std::nothrow) magazine;
     if (empty == nullptr) return nullptr;
     give(index, full);
     return empty->bottom();
 }
-
-/// With the mutex.
-magazine* frame_depot::take_empty() noexcept { return pop_from(empty_); }
 
 /// With the mutex.
 void frame_depot::give(std::size_t index, magazine_top top) noexcept {

@@ -110,7 +110,6 @@ private:
     }
     void give(std::size_t index, magazine_top top) noexcept;
     void merge(std::size_t index, magazine_top top) noexcept;
-    [[nodiscard]] magazine* take_empty() noexcept;
     void fill(std::size_t index, magazine& empty);
 
     std::mutex trimming_;  // one trims at a time; taken before the mutex

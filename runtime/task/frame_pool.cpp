@@ -123,8 +123,6 @@ void free_unpooled(void* block, std::size_t size) noexcept {
 
 std::int64_t live_blocks() noexcept { return depot().live(); }
 
-std::size_t trim_frame_pool() noexcept { return depot().trim(); }
-
 pool_use frame_pool_use() noexcept { return depot().use(); }
 
 void hold_frame_pool() { depot().hold(); }
@@ -135,4 +133,4 @@ void forget_other_threads_pools() noexcept { depot().keep_only(cache); }
 
 }  // namespace weft::detail
 
-std::size_t weft::trim_pool() noexcept { return detail::trim_frame_pool(); }
+std::size_t weft::trim_pool() noexcept { return detail::depot().trim(); }

@@ -35,6 +35,10 @@ struct bench {
         items[i].payload.store(static_cast<int>(i) + 1);
         own.push(&items[i]);
     }
+    void push_one_by_one() {
+        push(0);
+        push(1);
+    }
     void push_both() {
         for (std::size_t i : {0u, 1u}) items[i].payload.store(static_cast<int>(i) + 1);
         const auto both = [&](auto put) { put(&items[0]), put(&items[1]); };
@@ -105,27 +109,30 @@ const registered_case wanted_item({
         },
 });
 
+/// An owner pushes two items and pops twice while a thief steals twice.
+scenario_body pops_what_is_stolen(void (bench::*push)()) {
+    return [=](scenario& s) {
+        bench b(s, 2, 2);
+        s.thread("owner", [&b, push] {
+            (b.*push)();
+            b.pop();
+            b.pop();
+        });
+        s.thread("thief", [&] {
+            b.steal();
+            b.steal();
+        });
+        s.finally([&] { b.expect_all_taken(); });
+    };
+}
+
 const registered_case two_items({
     .structure = "deque",
     .name = "an owner pops two items while a thief steals twice",
     .kills = {mutation::deque_pop_without_fence, mutation::deque_steal_without_fence,
               mutation::deque_steal_rereads_top},
     .limits = {.preemptions = 4, .stale_loads = 3},
-    .body =
-        [](scenario& s) {
-            bench b(s, 2, 2);
-            s.thread("owner", [&] {
-                b.push(0);
-                b.push(1);
-                b.pop();
-                b.pop();
-            });
-            s.thread("thief", [&] {
-                b.steal();
-                b.steal();
-            });
-            s.finally([&] { b.expect_all_taken(); });
-        },
+    .body = pops_what_is_stolen(&bench::push_one_by_one),
 });
 
 const registered_case two_at_once({
@@ -133,20 +140,7 @@ const registered_case two_at_once({
     .name = "an owner pushes two items at once and pops while a thief steals twice",
     .kills = {mutation::deque_push_relaxed, mutation::deque_pop_without_fence},
     .limits = {.preemptions = 4, .stale_loads = 3},
-    .body =
-        [](scenario& s) {
-            bench b(s, 2, 2);
-            s.thread("owner", [&] {
-                b.push_both();
-                b.pop();
-                b.pop();
-            });
-            s.thread("thief", [&] {
-                b.steal();
-                b.steal();
-            });
-            s.finally([&] { b.expect_all_taken(); });
-        },
+    .body = pops_what_is_stolen(&bench::push_both),
 });
 
 const registered_case two_thieves({

@@ -2,8 +2,7 @@
 // Copyright the weft authors
 
 // when_all: structured fork-join. The children live no longer than the await: each is a coroutine
-// frame and no task. The parent's worker runs them itself, unless an idle worker
-// takes one first.
+// frame and no task. The parent's worker runs them itself, unless an idle worker takes one first.
 #pragma once
 
 #include <coroutine>

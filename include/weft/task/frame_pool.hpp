@@ -53,8 +53,6 @@ inline void free_frame(void* block, std::size_t size,
 /// Blocks handed out and not given back, over all threads. Exact while no thread allocates.
 [[nodiscard]] std::int64_t live_blocks() noexcept;
 
-/// Gives pages of free blocks back to the system; returns their bytes. Any thread.
-std::size_t trim_frame_pool() noexcept;
 struct pool_use {
     std::uint64_t changes;  ///< differs once threads have exchanged blocks
     std::size_t returned;   ///< bytes that they gave back since the last trim

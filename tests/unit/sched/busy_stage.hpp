@@ -132,6 +132,16 @@ inline coro<> forks_on(stage& s, nanoseconds run) {
     while (s.goes_on()) co_await when_all(child(s, run), child(s, run));
 }
 
+/// Notes how late it was at most.
+inline coro<> sleeps(stage& s, int rounds, nanoseconds& latest) {
+    for (int i = 0; i < rounds; ++i) {
+        const detail::time_point due = s.runtime.now() + 1us + i * 1371ns;
+        co_await sleep_until(due);
+        CHECK(s.runtime.now() >= due);
+        latest = std::max(latest, nanoseconds{s.runtime.now() - due});
+    }
+}
+
 inline coro<> waits_for_its_turn(stage& s, int rounds, wait& worst) {
     for (int i = 0; i < rounds; ++i) {
         const stop_watch watch{s};

@@ -64,43 +64,6 @@ coro<> gathers_a_done_task(stage& s, nanoseconds run) {
 
 coro<> sleeps_once(nanoseconds time) { co_await sleep(time); }
 
-coro<> sleeps(stage& s, int rounds, nanoseconds& latest) {
-    for (int i = 0; i < rounds; ++i) {
-        const detail::time_point due = s.runtime.now() + 1us + i * 1371ns;
-        co_await sleep_until(due);
-        CHECK(s.runtime.now() >= due);
-        latest = std::max(latest, nanoseconds{s.runtime.now() - due});
-    }
-}
-
-/// Waits for one event of a descriptor.
-class readable final : public detail::operation, public detail::io_waiter {
-public:
-    explicit readable(detail::reactor_slot& slot) noexcept : io_waiter{&on_event}, slot_(slot) {}
-    readable(const readable&) = delete;
-    readable& operator=(const readable&) = delete;
-    bool await_ready() const noexcept { return false; }
-    template <detail::weft_promise Promise>
-    bool await_suspend(std::coroutine_handle<Promise> caller) noexcept {
-        self_ = &caller.promise().current();
-        self_->resume_point = caller;
-        self_->operation = this;
-        const auto found = slot_.word(detail::io_direction::read).prepare(this);
-        return found == detail::io_prepare::waiting && detail::commit_suspend(*self_);
-    }
-    void await_resume() const noexcept {}
-    [[nodiscard]] trace::suspend_reason wait_reason() const noexcept override {
-        return trace::suspend_reason::io_read;
-    }
-
-private:
-    static void on_event(io_waiter* waiter) noexcept {
-        detail::wake(*static_cast<readable&>(*waiter).self_);
-    }
-    detail::reactor_slot& slot_;
-    detail::runnable* self_ = nullptr;
-};
-
 /// Ready awaits up to the one that gives way.
 coro<> spends_its_budget(task<> done) {
     for (std::uint32_t i = 1; i < fairness::ready_awaits_per_run; ++i) co_await done;

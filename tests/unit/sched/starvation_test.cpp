@@ -63,15 +63,6 @@ coro<> notes_its_wait(stage& s, stop_watch watch, wait& worst) {
     co_return;
 }
 
-coro<> sleeps(stage& s, int rounds, nanoseconds& latest) {
-    for (int i = 0; i < rounds; ++i) {
-        const detail::time_point due = s.runtime.now() + 1us + i * 1371ns;
-        co_await sleep_until(due);
-        CHECK(s.runtime.now() >= due);
-        latest = std::max(latest, nanoseconds{s.runtime.now() - due});
-    }
-}
-
 /// Waits for one event of a descriptor.
 class readable final : public detail::operation, public detail::io_waiter {
 public:
