@@ -78,13 +78,18 @@ void worker::queue_into_wider(runnable& ready, priority level) noexcept {
     }
 }
 
-void worker::fork_into_wider(promise_base& child) noexcept {
+bool worker::widen_forks(std::size_t count) noexcept {
     try {
-        my_forks_.push(&child);
+        my_forks_.reserve(count);
+        return true;
     } catch (const std::bad_alloc&) {
-        core_.spilled.push(make_runnable(child, *this));
-        core_.notify_one();  // not this worker's own any more
+        return false;
     }
+}
+
+void worker::give_away(promise_base& child) noexcept {
+    core_.spilled.push(make_runnable(child, *this));
+    core_.notify_one();  // not this worker's own any more
 }
 
 void worker::arm(timer_waiter& entry, time_point deadline) noexcept {

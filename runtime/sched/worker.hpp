@@ -247,7 +247,8 @@ private:
     void submit_ranked(runnable& ready, priority level) noexcept;
     [[nodiscard]] bool put_call_off(std::size_t ready) noexcept;
     std::coroutine_handle<> call_peer(std::coroutine_handle<> next) noexcept override;
-    void fork_into_wider(promise_base& child) noexcept override;
+    bool widen_forks(std::size_t count) noexcept override;
+    void give_away(promise_base& child) noexcept override;
 
     runtime_core& core_;
     const unsigned index_;

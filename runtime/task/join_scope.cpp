@@ -6,35 +6,37 @@
 #include <memory>
 
 #include "weft/error.hpp"
+#include "weft/task/task_state.hpp"
 
 namespace weft::detail {
 
 constexpr runnable_ops fork_node::kind{nullptr, &fork_node::abandon, nullptr};
 
-/// Home: `next` begins in `self`'s place if it is a child of this join and nothing speaks against
-/// that.
-inline std::coroutine_handle<> join_scope::run_next(runnable& self, promise_base& next) noexcept {
-    if (!next.is_child_of(*this) || has(any) || self.lifecycle.has_requests()) [[unlikely]]
-        return leave(self, &next);
-    running_ = &next.in_place();
-    next.run_in(self);
-    return transfer(self, next.handle());
+/// What child_done does not do itself.
+std::coroutine_handle<> child_done_slowly(join_scope& join, runnable& self) noexcept {
+    worker_port& here = *self.worker;
+    if (here.local_join == &join) return join.end_of_home_child(self);
+    here.current.clear();  // the last child's end may free it
+    std::coroutine_handle<> parent = join.count_shared(here);
+    return parent ? parent : join_scope::go_on(here, here.next_fork());
 }
 
-/// Home or not: counts the child and returns what to run next.
-std::coroutine_handle<> child_done(join_scope& join, runnable& self) noexcept {
+/// Home: thieves may have been at its children, one may have failed, the task may be asked to stop,
+/// or it is time for other work.
+std::coroutine_handle<> join_scope::end_of_home_child(runnable& self) noexcept {
     worker_port& here = *self.worker;
-    if (here.local_join != &join) [[unlikely]] {
-        here.current.clear();  // the last child's end may free it
-        std::coroutine_handle<> parent = join.count_shared(here);
-        return parent ? parent : join_scope::go_on(here, here.next_fork());
+    const std::int64_t height = here.fork_height();
+    if (count_.open(height) == 0) {
+        if (outer_ != nullptr) count_.pass_claims_to(outer_->count_);
+        here.local_join = outer_;
+        return transfer(self, caller_->handle());
     }
-    if (join.count_.count_local()) {
-        here.local_join = join.outer_;
-        return transfer(self, join.caller_->handle());
-    }
-    promise_base* next = here.pop_fork();
-    return next != nullptr ? join.run_next(self, *next) : join.end_of_burst(self);
+    promise_base* const next = here.next_fork();
+    if (next == nullptr) return leave(self, nullptr);
+    if (here.fork_height() == height) count_.note_claim(outer_ == nullptr);
+    if (must_look(self)) return leave(self, next);
+    next->run_in(self);
+    return transfer(self, next->handle());
 }
 
 /// Home: what is asked of whoever awaits the task is for the task from now on. If that was asked to
@@ -47,29 +49,18 @@ std::coroutine_handle<> join_scope::begin_slowly(runnable& self, promise_base& f
         const std::coroutine_handle<> next = transfer(self, first.handle());
         return calls ? here.announce_forks(next) : next;
     }
-    first.enter(running_, *this);
-    if (!here.try_fork(first)) here.fork_into_wider(first);
-    return here.announce_forks(leave(self, here.next_fork()));
+    first.run_in(*(last_node_ - count_.open(here.fork_height())));
+    return here.announce_forks(leave(self, &first));
 }
 
-/// Home: its children were taken, or it is time to look around.
-std::coroutine_handle<> join_scope::end_of_burst(runnable& self) noexcept {
-    promise_base* next = self.worker->next_fork();
-    return next != nullptr ? run_next(self, *next) : leave(self, nullptr);
-}
-
-/// Home: a child in `self`'s place has ended, and `next`, which may be null, is not to run there.
-/// Shares the join and those around it. If the other children have ended already, `next` waits and
-/// the parent goes on.
+/// Home: a child in `self`'s place has ended, and `next`, the next one, which may be null, is not
+/// to run there. Shares the join and those around it.
 std::coroutine_handle<> join_scope::leave(runnable& self, promise_base* next) noexcept {
     worker_port& here = *self.worker;
     here.current.clear();  // once shared, others may end the join and what waits for it
-    if (!share_all(self, nullptr)) return go_on(here, next);
-    std::coroutine_handle<> parent = wake_parent(here);
-    if (!parent) return go_on(here, next);
-    if (next == nullptr) return parent;
-    if (!here.try_fork(*next)) here.fork_into_wider(*next);
-    return here.announce_forks(parent);
+    const bool ended = share_all(self, nullptr, next != nullptr);
+    std::coroutine_handle<> parent = ended ? wake_parent(here) : nullptr;
+    return parent ? parent : go_on(here, next);
 }
 
 /// What to run on `here`: `next`, if it is not null and begins. A loop, because any number of
@@ -77,7 +68,7 @@ std::coroutine_handle<> join_scope::leave(runnable& self, promise_base* next) no
 std::coroutine_handle<> join_scope::go_on(worker_port& here, promise_base* next) noexcept {
     for (; next != nullptr; next = here.next_fork()) {
         if (next->join()->parent()->owner->priority() != here.running_at()) [[unlikely]] {
-            if (!here.try_fork(*next)) here.fork_into_wider(*next);
+            here.fork(*next);
             return here.announce_forks(std::noop_coroutine());
         }
         auto& node = static_cast<fork_node&>(make_runnable(*next, here));
@@ -102,11 +93,11 @@ runnable& make_runnable(promise_base& child, worker_port& here) noexcept {
     return node;
 }
 
-/// The child that the home is inside of becomes a runnable: every coroutine of it, from `innermost`
-/// up to the one that the join began, belongs to the node from now on.
-fork_node& join_scope::give_node(promise_base& innermost, worker_port& here) noexcept {
-    auto* place = static_cast<fork_node*>(running_);
-    fork_node& node = *std::construct_at(place, *this, here, *parent()->owner);
+/// The child that the home is inside of, before `open` others, becomes a runnable: every coroutine
+/// of it, from `innermost` up to the one that the join began, belongs to the node from now on.
+fork_node& join_scope::give_node(promise_base& innermost, std::int64_t open,
+                                 worker_port& here) noexcept {
+    fork_node& node = *std::construct_at(last_node_ - open, *this, here, *parent()->owner);
     node.runs = 1;
     for (promise_base* frame = &innermost; frame != nullptr; frame = frame->caller()) {
         frame->run_in(node);
@@ -131,14 +122,17 @@ void fork_node::hear_of_a_failure() noexcept {
 }
 
 /// Home: `root` runs children in its place, down to the coroutine `running`; null: the innermost
-/// child has just ended. Returns whether that was the innermost join's last.
-bool join_scope::share_all(runnable& root, promise_base* running) noexcept {
+/// child has just ended, and whoever calls may hold the next one. Returns whether none of the
+/// innermost join is left.
+bool join_scope::share_all(runnable& root, promise_base* running, bool holds_one) noexcept {
     worker_port& here = *root.worker;
     join_scope* const innermost = here.local_join;
-    if (running != nullptr) here.current.set(innermost->give_node(*running, here));
+    const std::int64_t left = innermost->count_.open(here.fork_height());
+    if (running != nullptr) here.current.set(innermost->give_node(*running, left, here));
     for (join_scope* join = innermost; join != nullptr; join = join->outer_) {
         runnable* parent = &root;
-        if (join->outer_ != nullptr) parent = &join->outer_->give_node(*join->caller_, here);
+        if (join_scope* const outer = join->outer_; outer != nullptr)
+            parent = &outer->give_node(*join->caller_, outer->count_.open(join->count_), here);
         join->parent_.store(parent, std::memory_order_release);  // J7
         parent->resume_point = join->caller_->handle();
         parent->operation = std::construct_at(&join->wait_, *join);
@@ -150,17 +144,18 @@ bool join_scope::share_all(runnable& root, promise_base* running) noexcept {
         WEFT_DCHECK(suspended, "a parent was woken before its home had shared the join");
         static_cast<void>(suspended);
     }
-    for (join_scope* join = innermost->outer_; join != nullptr; join = join->outer_) {
-        const bool ended = join->count_.share();
+    for (join_scope* join = innermost; join->outer_ != nullptr; join = join->outer_) {
+        auto& outer = join->outer_->count_;
+        const bool ended = outer.share(outer.open(join->count_) + 1);
         WEFT_DCHECK(!ended, "a join ended before a child of it did");
         static_cast<void>(ended);
     }
-    return innermost->count_.share();
+    return innermost->count_.share(left + (running != nullptr || holds_one ? 1 : 0));
 }
 
 void promise_base::leave_parents_place() noexcept {
     WEFT_DCHECK(runnable_->worker == this_worker(), "a weft coroutine runs on no worker of weft");
-    const bool ended = join_scope::share_all(*runnable_, this);
+    const bool ended = join_scope::share_all(*runnable_, this, false);
     WEFT_DCHECK(!ended, "a join ended before a child of it did");
     static_cast<void>(ended);
 }
@@ -233,7 +228,15 @@ trace::suspend_reason join_scope::children_wait::wait_reason() const noexcept {
     return trace::suspend_reason::join;
 }
 
+struct join_scope::destroys_shared {
+    join_scope& join;
+    ~destroys_shared() {
+        if (join.has(any)) join.destroy_shared();
+    }
+};
+
 void join_scope::end_slowly() {
+    const destroys_shared at_the_end{*this};
     // In the place of another join's parent, a request is for that parent's other children as well.
     runnable& self = caller_->current();
     const bool taken = self.lifecycle.take_requests();

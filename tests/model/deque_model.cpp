@@ -41,7 +41,7 @@ struct bench {
     }
     void push_both() {
         for (std::size_t i : {0u, 1u}) items[i].payload.store(static_cast<int>(i) + 1);
-        const auto both = [&](auto put) { put(&items[0]), put(&items[1]); };
+        const auto both = [&](std::int64_t, auto put) { put(&items[0]), put(&items[1]); };
         require(own.try_push_all(2, both) != push_result::no_room, "there is room");
     }
     bool take(item* got) {
@@ -51,6 +51,14 @@ struct bench {
         return true;
     }
     void pop() { take(own.pop()); }
+    /// The next; from above others where that can be.
+    void pop_above_others() {
+        item* next = nullptr;
+        if (own.pop_above_others(own.height(), next))
+            take(next);
+        else
+            pop();
+    }
     void take_front() { take(own.take_front()); }
     void take_front_if(std::size_t i) {
         if (own.take_front_if(&items[i])) take(&items[i]);
@@ -110,13 +118,13 @@ const registered_case wanted_item({
 });
 
 /// An owner pushes two items and pops twice while a thief steals twice.
-scenario_body pops_what_is_stolen(void (bench::*push)()) {
+scenario_body pops_what_is_stolen(void (bench::*push)(), void (bench::*pop)()) {
     return [=](scenario& s) {
         bench b(s, 2, 2);
-        s.thread("owner", [&b, push] {
+        s.thread("owner", [&b, push, pop] {
             (b.*push)();
-            b.pop();
-            b.pop();
+            (b.*pop)();
+            (b.*pop)();
         });
         s.thread("thief", [&] {
             b.steal();
@@ -129,10 +137,9 @@ scenario_body pops_what_is_stolen(void (bench::*push)()) {
 const registered_case two_items({
     .structure = "deque",
     .name = "an owner pops two items while a thief steals twice",
-    .kills = {mutation::deque_pop_without_fence, mutation::deque_steal_without_fence,
-              mutation::deque_steal_rereads_top},
+    .kills = {mutation::deque_pop_without_fence, mutation::deque_steal_without_fence},
     .limits = {.preemptions = 4, .stale_loads = 3},
-    .body = pops_what_is_stolen(&bench::push_one_by_one),
+    .body = pops_what_is_stolen(&bench::push_one_by_one, &bench::pop),
 });
 
 const registered_case two_at_once({
@@ -140,13 +147,22 @@ const registered_case two_at_once({
     .name = "an owner pushes two items at once and pops while a thief steals twice",
     .kills = {mutation::deque_push_relaxed, mutation::deque_pop_without_fence},
     .limits = {.preemptions = 4, .stale_loads = 3},
-    .body = pops_what_is_stolen(&bench::push_both),
+    .body = pops_what_is_stolen(&bench::push_both, &bench::pop),
+});
+
+const registered_case two_from_above({
+    .structure = "deque",
+    .name = "an owner pops from above others what a thief may steal",
+    .kills = {mutation::deque_pop_without_fence},
+    .limits = {.preemptions = 4, .stale_loads = 3},
+    .body = pops_what_is_stolen(&bench::push_both, &bench::pop_above_others),
 });
 
 const registered_case two_thieves({
     .structure = "deque",
     .name = "two thieves and a popping owner share two items",
-    .kills = {mutation::deque_pop_without_fence, mutation::deque_steal_without_fence},
+    .kills = {mutation::deque_pop_without_fence, mutation::deque_steal_without_fence,
+              mutation::deque_steal_rereads_top},
     .limits = {.preemptions = 3, .stale_loads = 2},
     .body =
         [](scenario& s) {

@@ -60,7 +60,6 @@ struct kept_order {
 // can notice. "double": another edge covers it in all present uses; kept because it is free on x86
 // and the proof is shorter with it. "hint": only the value is used.
 constexpr kept_order kept_orders[] = {
-    {"work_deque.hpp:pop_last", 1, "double: whoever reads this bottom loses the exchange of top"},
     {"work_deque.hpp:steal", 3,
      "double: one acquire of bottom is enough, and the fence orders top"},
     {"work_deque.hpp:steal_fifo", 1, "double: the exchange of top repeats the comparison"},
@@ -105,7 +104,7 @@ const audit audits[] = {
     {"ring"},
     {"mutex"},
     {"gate"},
-    {"join"},
+    {"join", {"join_count.hpp"}},
     {"oneshot"},
     {"strand"},
     {"watch", {"running_slot.hpp"}},

@@ -172,7 +172,7 @@ public:
         s.name(turn_, "turn");
     }
     bool put(std::size_t item) {
-        const auto it = [&](auto put) { put(&numbers_[item]); };
+        const auto it = [&](std::int64_t, auto put) { put(&numbers_[item]); };
         return owner_of(item).try_push_all(1, it) == weft::detail::push_result::alone;
     }
     /// By its home; the only one there.

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "weft/combine/inplace_vector.hpp"
+#include "weft/task/coro.hpp"
 #include "weft/task/join_scope.hpp"
 #include "weft/task/pool_allocator.hpp"
 
@@ -42,7 +43,8 @@ public:
         return count == 0;
     }
     template <weft_promise Promise>
-    std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> caller) noexcept {
+    [[gnu::always_inline]] std::coroutine_handle<> await_suspend(
+        std::coroutine_handle<Promise> caller) noexcept {
         if constexpr (count == 0)
             return caller;  // await_ready has said so
         else
@@ -66,8 +68,8 @@ private:
 
         [[nodiscard]] promise_base& first() const noexcept { return child<0>(); }
         template <class Visit>
-        void others(Visit visit) const noexcept {
-            [&]<std::size_t... I>(std::index_sequence<I...>) {
+        [[gnu::always_inline]] void others(Visit visit) const noexcept {
+            [&]<std::size_t... I> [[gnu::always_inline]] (std::index_sequence<I...>) {
                 (visit(count - 1 - I, child<count - 1 - I>()), ...);
             }(std::make_index_sequence<count - 1>{});
         }
@@ -160,14 +162,14 @@ public:
     template <class Given>
     explicit when_all_range(std::in_place_t /*tag*/, Given&& given)
         : children_(std::forward<Given>(given)) {}
-    ~when_all_range() { clean_up(); }  // before the nodes' memory goes
 
     bool await_ready() const noexcept {
         WEFT_CHECK(!begun(), "a when_all is awaited once");
         return children_.size() == 0;
     }
     template <weft_promise Promise>
-    std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> caller) noexcept {
+    [[gnu::always_inline]] std::coroutine_handle<> await_suspend(
+        std::coroutine_handle<Promise> caller) noexcept {
         return begin(caller.promise(), children_.size(), children_.nodes(), in_order{*this});
     }
     auto await_resume() {

@@ -78,8 +78,9 @@ enum class mutation : std::uint8_t {
     expiry_forgets_the_epoch,          ///< apply() does not say which request is the scope's (W3)
     expiry_ends_before_it_is_applied,  ///< a scope that comes too late does not wait (W1)
     // include/weft/task/join_count.hpp
-    join_forgets_its_own,          ///< share() does not hand in what the home has counted (J1)
-    join_counts_locally_for_ever,  ///< a home that has shared goes on counting by itself (J1)
+    join_forgets_its_own,   ///< share() hands in one more than are left (J1)
+    join_forgets_a_claim,   ///< what was taken by a claim still counts as offered (J1)
+    join_keeps_its_claims,  ///< the outer join does not hear of an inner one's claims (J1)
     // include/weft/task/child_list.hpp
     child_looks_before_it_is_added,  ///< add() reads the marks before the list has the node (K2)
     // include/weft/sync/oneshot_word.hpp

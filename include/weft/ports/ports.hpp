@@ -66,17 +66,22 @@ public:
     /// changed.
     [[nodiscard]] virtual std::coroutine_handle<> run_if_next(task_state& wanted,
                                                               task_join& by) noexcept = 0;
-    /// Offers a fork-join child to thieves; this worker takes it back last in, first out. False:
-    /// there is no room.
-    [[nodiscard]] bool try_fork(promise_base& child) noexcept { return my_forks_.try_push(&child); }
-    /// The same for `count` children at once: each(put) calls put(child) for all of them, the one
-    /// to be taken back last first. no_room: it was not called.
+    /// Offers `count` fork-join children to thieves; this worker takes them back last in, first
+    /// out: each(fork_height(), put) calls put(child) for all of them, the one to be taken back
+    /// last first. no_room: it was not called.
     template <class Each>
     [[nodiscard]] push_result try_fork_all(std::size_t count, Each&& each) noexcept {
         return my_forks_.try_push_all(count, std::forward<Each>(each));
     }
-    /// The same for one, with room made first. Without memory: as if a thief had taken the child.
-    virtual void fork_into_wider(promise_base& child) noexcept = 0;
+    /// Makes room for so many more. False: there is no memory.
+    [[nodiscard]] virtual bool widen_forks(std::size_t count) noexcept = 0;
+    /// Without that: as if a thief had taken the child.
+    virtual void give_away(promise_base& child) noexcept = 0;
+    /// One, in either way.
+    void fork(promise_base& child) noexcept {
+        if (!my_forks_.try_push(&child)) [[unlikely]]
+            fork_into_wider(child);
+    }
     /// After one or more were offered; returns `next`, so that it can be what the caller does last.
     /// Not for children that are known to lie above others: a peer was called for those, and
     /// whoever takes them passes the call on. Should that call have missed somebody, the watchdog
@@ -84,19 +89,28 @@ public:
     std::coroutine_handle<> announce_forks(std::coroutine_handle<> next) noexcept {
         return alone_ ? next : call_peer(next);
     }
-    /// The fork-join child to run next on this worker, or nullptr: also after a burst.
-    [[nodiscard]] promise_base* pop_fork() noexcept {
-        const std::uint32_t left = fork_budget_.load(std::memory_order_relaxed);  // its own
-        if (left == 0) [[unlikely]]
-            return nullptr;
+    /// Grows by one with each child that is offered, and shrinks with each that is taken back but
+    /// not claimed.
+    [[nodiscard]] std::int64_t fork_height() const noexcept { return my_forks_.height(); }
+    /// The fork-join child to run next on this worker. Null: none is left, or a burst is over and
+    /// other work that is ready must get its turn first.
+    [[nodiscard]] promise_base* next_fork() noexcept {
+        std::uint32_t left = fork_budget_.load(std::memory_order_relaxed);  // its own
+        if (left == 0) {
+            if (!renew_fork_budget()) return nullptr;
+            left = fork_budget_.load(std::memory_order_relaxed);  // its own
+        }
         fork_budget_.store(left - 1, std::memory_order_relaxed);  // its own; the watchdog's hint
         return my_forks_.pop();
     }
-    /// The same, but a burst goes on unless other work that is ready must get its turn first.
-    [[nodiscard]] promise_base* next_fork() noexcept {
-        const bool is_over = fork_budget_.load(std::memory_order_relaxed) == 0;  // its own
-        if (is_over && !renew_fork_budget()) return nullptr;
-        return pop_fork();
+    /// The same where this worker has offered one that it has not taken back: the usual case, or
+    /// false. `height`: fork_height().
+    [[nodiscard]] bool try_next_fork(std::int64_t height, promise_base*& child) noexcept {
+        const std::uint32_t left = fork_budget_.load(std::memory_order_relaxed);  // its own
+        if (left == 0 || !my_forks_.pop_above_others(height, child)) [[unlikely]]
+            return false;
+        fork_budget_.store(left - 1, std::memory_order_relaxed);  // its own; the watchdog's hint
+        return true;
     }
     /// An await found its result there: whether it goes on at once. False after many in one run if
     /// something else is ready: it gives its turn up (ready_turn.hpp).
@@ -132,6 +146,9 @@ protected:
     /// `alone`: no other worker exists.
     worker_port(runtime_port& runtime, bool alone) : runtime_(&runtime), alone_(alone) {}
     ~worker_port() = default;
+    void fork_into_wider(promise_base& child) noexcept {
+        if (!widen_forks(1) || !my_forks_.try_push(&child)) give_away(child);
+    }
     /// Wakes a worker that is idle, if nobody searches.
     virtual std::coroutine_handle<> call_peer(std::coroutine_handle<> next) noexcept = 0;
     /// After a burst of forks: looks at timers, descriptors and what came from outside. False if

@@ -36,8 +36,8 @@ public:
     void push(T* item) { deque_->push(item); }
     /// False: there may be no room; push() looks, and grows if that is so.
     [[nodiscard]] bool try_push(T* item) noexcept { return deque_->try_push(item); }
-    /// `count` items at once, the oldest first: each(put) calls put(item) for all of them, before a
-    /// thief can see any.
+    /// `count` items at once, the oldest first: each(height(), put) calls put(item) for all of
+    /// them, before a thief can see any.
     template <class Each>
     [[nodiscard]] push_result try_push_all(std::size_t count, Each&& each) noexcept {
         return deque_->try_push_all(count, std::forward<Each>(each));
@@ -46,6 +46,11 @@ public:
     void reserve(std::size_t more) { deque_->reserve(more); }
     /// The newest item or nullptr. Makes this a lifo deque.
     [[nodiscard]] T* pop() noexcept { return deque_->pop(); }
+    /// The same for one that lies above others; false if a thief may want it as well. Where the
+    /// owner has pushed something that it has not popped; `height` is the deque's.
+    [[nodiscard]] bool pop_above_others(std::int64_t height, T*& item) noexcept {
+        return deque_->pop_above_others(height, item);
+    }
     /// The oldest item or nullptr; costs a CAS. On lifo and fifo deques alike.
     [[nodiscard]] T* take_front() noexcept { return deque_->take_front(); }
     /// Whether it was the oldest, and was taken.

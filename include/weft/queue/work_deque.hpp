@@ -90,7 +90,7 @@ private:
     [[nodiscard]] bool try_push(T* item) noexcept;
     void push(T* item);
     T* pop() noexcept;
-    T* pop_last(index last, index top) noexcept;
+    [[nodiscard]] bool pop_above_others(index height, T*& item) noexcept;
     T* take_front() noexcept;
     [[nodiscard]] bool take_front_if(const T* item) noexcept;
     T* take_front_alone() noexcept;
@@ -161,10 +161,11 @@ inline bool work_deque<Env, T>::put_all(index bottom, std::size_t count, Each& e
     if (!has_room(bottom, more)) [[unlikely]]
         return false;
     index next = bottom;
-    each([into = slots_, &next](T* item) noexcept {
+    const auto put = [into = slots_, &next] [[gnu::always_inline]] (T * item) noexcept {
         WEFT_DCHECK(item != nullptr, "a null item reads as an empty deque");
         into.put(next++, item);
-    });
+    };
+    each(bottom, put);
     WEFT_DCHECK(next == bottom + more, "other items were put than were announced");
     bottom_.store(bottom + more, order_unless<Env>(mutation::deque_push_relaxed,
                                                    std::memory_order_release));  // P1: the slots
@@ -173,7 +174,7 @@ inline bool work_deque<Env, T>::put_all(index bottom, std::size_t count, Each& e
 
 template <class Env, class T>
 inline bool work_deque<Env, T>::try_push(T* item) noexcept {
-    const auto it = [item](auto put) noexcept { put(item); };
+    const auto it = [item](index, auto put) noexcept { put(item); };
     return put_all(bottom_.load(std::memory_order_relaxed), 1, it);  // the owner's own store
 }
 
@@ -186,31 +187,27 @@ inline void work_deque<Env, T>::push(T* item) {
 
 template <class Env, class T>
 inline T* work_deque<Env, T>::pop() noexcept {
-    const index last = bottom_.load(std::memory_order_relaxed) - 1;  // the owner's own store
-    if (last < top_known_) return nullptr;                           // empty, top only grows
-    bottom_.store(last, std::memory_order_release);                  // P1: still covers the rest
-    if (!mutated<Env>(mutation::deque_pop_without_fence)) Env::light_fence();  // P3
-    const index top = top_.load(std::memory_order_relaxed);                    // P3
-    if (top < last) [[likely]]
-        return static_cast<T*>(slots_.get(last));
-    return pop_last(last, top);
+    const index height = bottom_.load(std::memory_order_relaxed);  // the owner's own store
+    if (height <= top_known_) return nullptr;                      // empty, top only grows
+    T* item = nullptr;
+    if (pop_above_others(height, item)) [[likely]]
+        return item;
+    top_known_ = height;
+    const bool blindly = mutated<Env>(mutation::deque_pop_last_without_cas);
+    return blindly ? static_cast<T*>(slots_.get(height - 1)) : claim(height - 1).item;  // I2
 }
 
 template <class Env, class T>
-T* work_deque<Env, T>::pop_last(index last, index top) noexcept {
-    T* item = nullptr;
-    if (top == last) {
-        // Relaxed: the owner's later acquire of top_ sees the thieves' releases through this RMW.
-        if (mutated<Env>(mutation::deque_pop_last_without_cas) ||
-            top_.compare_exchange_strong(top, last + 1,
-                                         std::memory_order_relaxed,     // I2: owner's own claim
-                                         std::memory_order_relaxed)) {  // lost: nothing is read
-            item = static_cast<T*>(slots_.get(last));
-        }
+inline bool work_deque<Env, T>::pop_above_others(index height, T*& item) noexcept {
+    const index last = height - 1;
+    bottom_.store(last, std::memory_order_release);  // P1: still covers the rest
+    if (!mutated<Env>(mutation::deque_pop_without_fence)) Env::light_fence();  // P3
+    if (top_.load(std::memory_order_relaxed) >= last) [[unlikely]] {           // P3
+        bottom_.store(height, std::memory_order_release);                      // P1: as before
+        return false;
     }
-    bottom_.store(last + 1, std::memory_order_release);  // P1: empty, as before
-    top_known_ = last + 1;
-    return item;
+    item = static_cast<T*>(slots_.get(last));
+    return true;
 }
 
 template <class Env, class T>
@@ -221,7 +218,7 @@ inline T* work_deque<Env, T>::take_front() noexcept {
     while (top < bottom) {
         T* item = static_cast<T*>(slots_.get(top));
         if (top_.compare_exchange_weak(top, top + 1,
-                                       std::memory_order_relaxed,     // I2: as in pop_last
+                                       std::memory_order_relaxed,     // I2: as in claim
                                        std::memory_order_relaxed)) {  // lost: top was reloaded
             return item;
         }
@@ -241,7 +238,7 @@ inline bool work_deque<Env, T>::take_front_if(const T* item) noexcept {
         return true;
     }
     return top_.compare_exchange_strong(top, top + 1,
-                                        std::memory_order_relaxed,   // I2: as in pop_last
+                                        std::memory_order_relaxed,   // I2: as in claim
                                         std::memory_order_relaxed);  // lost: nothing is used
 }
 

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "weft/base/check.hpp"
+#include "weft/task/join_scope.hpp"
 #include "weft/task/promise.hpp"
 
 // Fact: without trivial_abi a coro goes through memory, as everything does that has a destructor,
@@ -161,7 +162,10 @@ public:
     void return_value(U&& value) noexcept(std::is_nothrow_constructible_v<T, U>) {
         result.set_value(std::forward<U>(value));
     }
-    void unhandled_exception() noexcept { result.set_error(std::current_exception()); }
+    void unhandled_exception() noexcept {
+        result.set_error(std::current_exception());
+        note_failure(result.error());
+    }
 
     result_slot<T> result;
 };
@@ -173,7 +177,10 @@ public:
         : promise_base(location) {}
     coro<void> get_return_object() noexcept;
     void return_void() noexcept { result.set_value(); }
-    void unhandled_exception() noexcept { result.set_error(std::current_exception()); }
+    void unhandled_exception() noexcept {
+        result.set_error(std::current_exception());
+        note_failure(result.error());
+    }
 
     result_slot<void> result;
 };

@@ -122,8 +122,9 @@ TEST_CASE("several items are pushed at once, or none", "[queue][deque]") {
     auto owner = deque.owner();
     auto items = numbered(6);
     int calls = 0;
-    const auto three = [&](auto put) {
+    const auto three = [&](std::int64_t height, auto put) {
         ++calls;
+        CHECK(height == owner.height());
         for (std::size_t i = 0; i < 3; ++i) put(&items[i]);
     };
     REQUIRE(owner.try_push_all(3, three) == push_result::alone);
@@ -132,12 +133,25 @@ TEST_CASE("several items are pushed at once, or none", "[queue][deque]") {
     CHECK(owner.try_push_all(3, three) == push_result::no_room);
     CHECK(calls == 1);
     CHECK(owner.pop() == &items[2]);
-    REQUIRE(owner.try_push_all(0, [](auto) {}) == push_result::above_others);
+    REQUIRE(owner.try_push_all(0, [](std::int64_t, auto) {}) == push_result::above_others);
     CHECK(owner.try_push_all(3, three) == push_result::no_room);
     owner.reserve(3);  // sees what the thief has taken
     REQUIRE(owner.try_push_all(3, three) == push_result::above_others);
     CHECK(owner.try_push_all(1, three) == push_result::no_room);
-    for (std::size_t i : {2u, 1u, 0u, 1u}) CHECK(owner.pop() == &items[i]);
+    int* item = nullptr;
+    for (std::size_t i : {2u, 1u, 0u}) {
+        REQUIRE(owner.pop_above_others(owner.height(), item));
+        CHECK(item == &items[i]);
+    }
+    const auto height = owner.height();
+    CHECK(!owner.pop_above_others(height, item));  // a thief may want it
+    CHECK(owner.height() == height);
+    CHECK(owner.pop() == &items[1]);
+    CHECK(owner.height() == height);  // it was claimed
+    REQUIRE(owner.try_push_all(1, [&](std::int64_t, auto put) { put(&items[0]); }) ==
+            push_result::alone);
+    REQUIRE(deque.thief().steal().item == &items[0]);
+    CHECK(!owner.pop_above_others(owner.height(), item));
     CHECK(owner.pop() == nullptr);
 }
 
