@@ -43,7 +43,7 @@ public:
         return count == 0;
     }
     template <weft_promise Promise>
-    [[gnu::always_inline]] std::coroutine_handle<> await_suspend(
+    WEFT_INLINE_AWAIT std::coroutine_handle<> await_suspend(
         std::coroutine_handle<Promise> caller) noexcept {
         if constexpr (count == 0)
             return caller;  // await_ready has said so
@@ -168,7 +168,7 @@ public:
         return children_.size() == 0;
     }
     template <weft_promise Promise>
-    [[gnu::always_inline]] std::coroutine_handle<> await_suspend(
+    WEFT_INLINE_AWAIT std::coroutine_handle<> await_suspend(
         std::coroutine_handle<Promise> caller) noexcept {
         return begin(caller.promise(), children_.size(), children_.nodes(), in_order{*this});
     }

@@ -103,8 +103,8 @@ public:
         fork_budget_.store(left - 1, std::memory_order_relaxed);  // its own; the watchdog's hint
         return my_forks_.pop();
     }
-    /// The same where this worker has offered one that it has not taken back: the usual case, or
-    /// false. `height`: fork_height().
+    /// The same where this worker has offered some: the usual case, or false, also if none is left.
+    /// `height`: fork_height().
     [[nodiscard]] bool try_next_fork(std::int64_t height, promise_base*& child) noexcept {
         const std::uint32_t left = fork_budget_.load(std::memory_order_relaxed);  // its own
         if (left == 0 || !my_forks_.pop_above_others(height, child)) [[unlikely]]

@@ -46,8 +46,8 @@ public:
     void reserve(std::size_t more) { deque_->reserve(more); }
     /// The newest item or nullptr. Makes this a lifo deque.
     [[nodiscard]] T* pop() noexcept { return deque_->pop(); }
-    /// The same for one that lies above others; false if a thief may want it as well. Where the
-    /// owner has pushed something that it has not popped; `height` is the deque's.
+    /// The same for one that lies above others; false if a thief may want it as well, or has had
+    /// it. Where the owner has pushed something since the start; `height` is the deque's.
     [[nodiscard]] bool pop_above_others(std::int64_t height, T*& item) noexcept {
         return deque_->pop_above_others(height, item);
     }

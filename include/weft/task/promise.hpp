@@ -27,6 +27,14 @@
 #define WEFT_BOUND_TRANSFERS 0
 #endif
 
+// Fact: before 19, clang may inline await_suspend before it splits the coroutine: what it keeps may
+// then lie in a frame that is gone (llvm-project issue 56301).
+#if !defined(__clang__) || __clang_major__ >= 19
+#define WEFT_INLINE_AWAIT [[gnu::always_inline]]
+#else
+#define WEFT_INLINE_AWAIT
+#endif
+
 namespace weft::detail {
 
 /// A child of a join ran to its end in `self`; returns what runs next. Inline, in join_scope.hpp:
@@ -88,7 +96,7 @@ public:
         final_awaiter() noexcept {}
         bool await_ready() const noexcept { return false; }
         template <class Promise>
-        [[gnu::always_inline]] std::coroutine_handle<> await_suspend(
+        WEFT_INLINE_AWAIT std::coroutine_handle<> await_suspend(
             std::coroutine_handle<Promise> frame) noexcept {
             promise_base& promise = frame.promise();
             runnable& self = *promise.runnable_;
