@@ -21,10 +21,15 @@ std::byte* map_huge_page() noexcept {
     std::byte* const page = all + before;
     munmap(all, before);
     if (before != huge_page_bytes) munmap(page + huge_page_bytes, huge_page_bytes - before);
-#if defined(MADV_HUGEPAGE)
-    madvise(page, huge_page_bytes, MADV_HUGEPAGE);  // a request that the system may decline
-#endif
+    want_huge_page(page, true);
     return page;
+}
+
+void want_huge_page([[maybe_unused]] std::byte* page, [[maybe_unused]] bool wanted) noexcept {
+#if defined(MADV_HUGEPAGE)
+    // A request that the system may decline.
+    madvise(page, huge_page_bytes, wanted ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+#endif
 }
 
 std::size_t give_pages_back(std::byte* begin, std::byte* end) noexcept {

@@ -15,6 +15,10 @@ inline constexpr std::size_t huge_page_bytes = std::size_t{2} << 20;
 /// where the system refuses.
 [[nodiscard]] std::byte* map_huge_page() noexcept;
 
+/// Whether the system is to make one page of it, and keep it so. Linux does that over and over
+/// again, also where all but a few bytes have been given back.
+void want_huge_page(std::byte* page, bool wanted) noexcept;
+
 /// Lets the system take back the whole pages of [begin, end), which hold nothing that is needed:
 /// the memory stays usable and is zeroed when it is touched again. Returns their bytes, 0 where the
 /// system refuses.

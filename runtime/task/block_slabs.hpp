@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstddef>
+#include <vector>
 
 namespace weft::detail {
 
@@ -27,7 +28,18 @@ public:
     /// std::bad_alloc.
     [[nodiscard]] range cut(std::size_t size, std::size_t wanted);
 
+    /// What blocks hold no more was given back to the system, and is not to be filled up again to
+    /// whole huge pages.
+    void note_trim() noexcept;
+    /// `block` goes out of the pool, and with it others near it: its slab may be a huge page again.
+    void note_use(const std::byte* block) noexcept;
+
 private:
+    /// One that the system may hold in a huge page.
+    struct huge_slab {
+        std::byte* begin;
+        bool is_plain;  // it was told not to
+    };
     struct slab {
         std::byte* begin = nullptr;
         std::size_t bytes = 0;
@@ -35,9 +47,13 @@ private:
     };
 
     void begin_another(std::size_t at_least);
+    void remember(std::byte* page) noexcept;
+    [[nodiscard]] std::vector<huge_slab>::iterator place_of(const std::byte* begin) noexcept;
 
-    slab current_;           // that blocks are cut from
-    std::size_t total_ = 0;  // bytes of all slabs, which live as long as the process
+    slab current_;                 // that blocks are cut from
+    std::vector<huge_slab> huge_;  // by address
+    std::size_t plain_ = 0;        // of those
+    std::size_t total_ = 0;        // bytes of all slabs, which live as long as the process
 };
 
 }  // namespace weft::detail

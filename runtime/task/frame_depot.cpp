@@ -45,6 +45,7 @@ magazine_top frame_depot::exchange_empty(std::size_t index, magazine_top empty) 
         if (empty != top_of_none) push_to(empty_, magazine_of(empty));
         if (filled_[index] != nullptr) fetch_blocks(filled_[index]->top);
         held_ -= count_of(filled->top);
+        slabs_.note_use(*filled->top);
     } else {
         const bool brings_one = empty != top_of_none;
         filled = brings_one ? &magazine_of(empty) : pop_from(empty_);
@@ -213,6 +214,7 @@ std::size_t frame_depot::trim() noexcept {
         bytes = 0;  // no memory to find out what could be given back
     }
     std::lock_guard guard{mutex_};
+    if (bytes != 0) slabs_.note_trim();
     for (std::size_t index = 0; index < frame_classes; ++index) {
         // Behind those that have come meanwhile, which are in memory.
         magazine** end = &filled_[index];
