@@ -31,7 +31,7 @@ bool let_go(runnable& target, outcome answer) noexcept {
         case life::release_duty::handle_again:
             return true;
         case life::release_duty::enqueue:
-            submit(target);
+            target.ops->settle == nullptr ? submit(target) : target.ops->settle(target);
             return false;
         case life::release_duty::none:
             return false;

@@ -53,15 +53,33 @@ coro<void> run_callbacks(any_task done_task, std::shared_ptr<failure_sink> sink)
     }
 }
 
-/// Starts the callback runner, a task made beforehand so that completion allocates nothing.
+/// Queues a callback runner that no registry knows yet. Where none takes it any more, the callbacks
+/// are never called.
+void start_late(task_state& runner, runtime_port* home) noexcept {
+    try {
+        if (home == nullptr) throw runtime_closed();
+        home->enlist(runner, this_worker());
+    } catch (...) {
+        return runner.discard();
+    }
+    submit(runner);
+}
+
+/// Starts the callback runner, a task made beforehand so that completion allocates nothing. That of
+/// a future is registered only then: the end of the runtime waits for every task that it knows, and
+/// a future may never be done.
 struct callback_starter : completion_node {
     callback_starter() noexcept : completion_node(kind) {}
     static const completion_kind kind;
     static void start(completion_node& node) noexcept {
         std::unique_ptr<callback_starter> self{static_cast<callback_starter*>(&node)};
-        submit(*task_access::state(self->runner));
+        task_state& runner = *task_access::state(self->runner);
+        if (!self->of_future) return submit(runner);
+        const live_runtime alive{&runner.runtime()};
+        start_late(runner, alive.get());
     }
     task<void> runner;
+    bool of_future = false;
 };
 
 constinit const completion_kind callback_starter::kind{&start, nullptr};
@@ -73,6 +91,7 @@ std::unique_ptr<callback_starter> prepare_callbacks(const any_task& of, runtime_
     starter->runner =
         task_access::adopt(task_record<void>::make(body, &runtime.any_worker(), runtime));
     task_access::state(starter->runner)->hidden = true;
+    starter->of_future = task_access::state(of)->is_future();
     return starter;
 }
 
@@ -135,7 +154,8 @@ callback_token any_task::add_done_callback(std::move_only_function<void(any_task
         try {
             more.callbacks.push_back({more.last_token + 1, std::move(f)});
             token = ++more.last_token;
-            if (!more.runner_registered) alive.get()->enlist(runner, detail::this_worker());
+            if (!more.runner_registered && !starter->of_future)
+                alive.get()->enlist(runner, detail::this_worker());
         } catch (...) {
             // What it captured may lock this or any runtime when it goes: not in here.
             if (token != 0) {
@@ -154,6 +174,8 @@ callback_token any_task::add_done_callback(std::move_only_function<void(any_task
     }
     if (task.add_completion(*starter))
         static_cast<void>(starter.release());
+    else if (starter->of_future)
+        detail::start_late(runner, alive.get());
     else
         detail::submit(runner);
     return token;

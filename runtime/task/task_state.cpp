@@ -143,13 +143,7 @@ void task_state::complete_error(std::exception_ptr error) noexcept {
     meet_requests(*worker);
     bool by_cancellation = is_cancellation(error);
     keep_outcome(std::move(error), by_cancellation ? outcome_kind::cancelled : outcome_kind::error);
-    if (!by_cancellation) {
-        try {
-            extras().sink = runtime_->failures();
-        } catch (const std::bad_alloc&) {
-            mark_observed();  // no memory left even to remember whom to tell
-        }
-    }
+    if (!by_cancellation) keep_sink(*runtime_);
     static_cast<void>(lifecycle.finish(false));
     trace::task_finish(
         worker->trace,
@@ -161,6 +155,14 @@ void task_state::complete_error(std::exception_ptr error) noexcept {
 void task_state::keep_outcome(std::exception_ptr error, outcome_kind how) noexcept {
     std::construct_at(&ended_with, std::move(error));
     outcome_ = how;
+}
+
+void task_state::keep_sink(runtime_port& runtime) noexcept {
+    try {
+        extras().sink = runtime.failures();
+    } catch (const std::bad_alloc&) {
+        mark_observed();  // no memory left even to remember whom to tell
+    }
 }
 
 std::exception_ptr task_state::cancellation() noexcept {
@@ -238,6 +240,8 @@ bool task_state::try_leave_to_the_other_holder() noexcept {
     return true;
 }
 
+void task_state::tell_awaiters() noexcept { tell(close_awaiters()); }
+
 void task_state::mark_observed() noexcept {
     observed_.store(true, std::memory_order_relaxed);  // T1: read by the last holder only
 }
@@ -290,6 +294,7 @@ std::string task_state::name() const {
         std::lock_guard guard{more->mutex};
         if (!more->name.empty()) return more->name;
     }
+    if (is_future()) return "a future of " + std::string{location_.function_name()};
     return "Task-" + std::to_string(id_);
 }
 

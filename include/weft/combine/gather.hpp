@@ -58,7 +58,7 @@ value_or_monostate<gathered<A>> gathered_value(task_state& state) {
     if constexpr (std::is_void_v<T>) {
         return {};
     } else {
-        T& value = static_cast<task_record<T>&>(state).value().get();
+        T& value = static_cast<value_record<T>&>(state).value().get();
         if constexpr (gather_argument<A>::own)
             return std::move(value);
         else

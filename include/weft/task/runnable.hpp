@@ -87,6 +87,8 @@ struct runnable_ops {
     std::coroutine_handle<> (*abandon)(runnable&) noexcept;
     /// The last reference to a task went.
     void (*dispose)(task_state&) noexcept;
+    /// Of a future (future_record.hpp): it is ready, and goes into no queue. Null for all others.
+    void (*settle)(runnable&) noexcept = nullptr;
 };
 
 struct runnable {

@@ -133,8 +133,8 @@ struct task_access {
     static task_state* state(const any_task& t) noexcept { return t.state_; }
     static task_state* release(any_task& t) noexcept { return std::exchange(t.state_, nullptr); }
     template <class T>
-    static task_record<T>& record(const task<T>& t) noexcept {
-        return static_cast<task_record<T>&>(t.state());
+    static value_record<T>& record(const task<T>& t) noexcept {
+        return static_cast<value_record<T>&>(t.state());
     }
 };
 
@@ -209,7 +209,7 @@ public:
         if constexpr (std::is_void_v<T>) {
             return;
         } else {
-            T& value = static_cast<task_record<T>&>(target()).value().get();
+            T& value = static_cast<value_record<T>&>(target()).value().get();
             if constexpr (Move)
                 return std::move(value);
             else

@@ -36,36 +36,52 @@ struct value_storage<void> {
 
 /// The control block with room for the value.
 template <class T>
-class task_record final : public task_state {
+class value_record : public task_state {
+public:
+    [[nodiscard]] value_storage<T>& value() noexcept { return value_; }
+
+protected:
+    using task_state::task_state;
+    ~value_record() {
+        if (outcome() == outcome_kind::value) value_.destroy();
+    }
+
+private:
+    [[no_unique_address]] value_storage<T> value_;
+};
+
+/// Whole cache lines, so that no two workers write to one for two tasks.
+template <class Record>
+[[nodiscard]] consteval std::size_t block_bytes_of() noexcept {
+    constexpr std::size_t line_bytes = 64;
+    static_assert(alignof(Record) <= 16, "return over-aligned values by std::unique_ptr");
+    return (sizeof(Record) + line_bytes - 1) / line_bytes * line_bytes;
+}
+
+/// That of a task, with its body.
+template <class T>
+class task_record final : public value_record<T> {
 public:
     /// Throws std::bad_alloc; `body` is untouched then.
     static task_record* make(coro<T>& body, worker_port* creator, runtime_port& runtime) {
-        void* block = allocate_block(block_bytes());
+        void* block = allocate_block(block_bytes_of<task_record>());
         return new (block) task_record(body, creator, runtime);
     }
-    [[nodiscard]] value_storage<T>& value() noexcept { return value_; }
 
 private:
     task_record(coro<T>& body, worker_port* creator, runtime_port& runtime) noexcept
-        : task_state(ops_, creator, runtime, coro_access::promise(body).location()) {
-        static_assert(alignof(task_record) <= 16, "return over-aligned values by std::unique_ptr");
+        : value_record<T>(ops_, creator, runtime, coro_access::promise(body).location()) {
         auto frame = coro_access::release(body);
         frame.promise().enter(*this, nullptr);
-        resume_point = frame;
+        this->resume_point = frame;
     }
     static std::coroutine_handle<> finish(runnable& self, std::coroutine_handle<> frame) noexcept;
     static std::coroutine_handle<> abandon(runnable& self) noexcept;
     static void dispose(task_state& self) noexcept;
-    /// Whole cache lines, so that no two workers write to one for two tasks.
-    static constexpr std::size_t block_bytes() noexcept {
-        constexpr std::size_t line_bytes = 64;
-        return (sizeof(task_record) + line_bytes - 1) / line_bytes * line_bytes;
-    }
     /// Moves the value in; returns the error if that, or the body, threw.
     std::exception_ptr keep(result_slot<T>& result) noexcept;
 
     static constexpr runnable_ops ops_{&finish, &abandon, &dispose};
-    [[no_unique_address]] value_storage<T> value_;
 };
 
 template <class T>
@@ -73,7 +89,7 @@ std::exception_ptr task_record<T>::keep(result_slot<T>& result) noexcept {
     if (result.has_error()) return std::move(result.error());
     if constexpr (!std::is_void_v<T>) {
         try {
-            value_.emplace(std::move(result.value()));
+            this->value().emplace(std::move(result.value()));
         } catch (...) {
             return std::current_exception();
         }
@@ -94,7 +110,7 @@ std::coroutine_handle<> task_record<T>::finish(runnable& self,
     if (error) {
         record.complete_error(std::move(error));
     } else if (!record.complete_value()) {
-        record.value_.destroy();
+        record.value().destroy();
         record.complete_error(record.cancellation());
     }
     return record.leave();
@@ -111,9 +127,8 @@ std::coroutine_handle<> task_record<T>::abandon(runnable& self) noexcept {
 template <class T>
 void task_record<T>::dispose(task_state& self) noexcept {
     auto& record = static_cast<task_record&>(self);
-    if (record.outcome() == outcome_kind::value) record.value_.destroy();
     record.~task_record();
-    free_block(&record, block_bytes());
+    free_block(&record, block_bytes_of<task_record>());
 }
 
 }  // namespace weft::detail

@@ -44,6 +44,7 @@ namespace weft::detail {
 
 struct task_extras;
 class failure_sink;
+class promised_result;
 
 struct completion_node;
 
@@ -78,6 +79,9 @@ public:
         references_.fetch_add(1, std::memory_order_relaxed);  // T1: needs a live holder only
     }
     void drop() noexcept;
+
+    /// What a promise settles, and no task: it has no body, and no registry lists it.
+    [[nodiscard]] bool is_future() const noexcept { return ops->settle != nullptr; }
 
     // Any thread; outcome() and error() only once is_done().
     [[nodiscard]] bool is_done() const noexcept { return lifecycle.is_done(); }
@@ -114,6 +118,10 @@ public:
     /// Any thread; a hint, but see is_unshared. True once it is done.
     [[nodiscard]] bool has_awaiters() const noexcept {
         return awaiters_.load(std::memory_order_acquire) != 0;  // T2
+    }
+    /// By one holder: whether there are more. False stays so.
+    [[nodiscard]] bool has_other_holders() const noexcept {
+        return references_.load(std::memory_order_acquire) != 1;  // T1: others' last uses
     }
     /// For a new task that is to have no handle, before it is registered.
     void leave_to_runtime() noexcept {
@@ -172,6 +180,14 @@ protected:
     /// Returns what the worker resumes in its place.
     std::coroutine_handle<> leave() noexcept;
 
+    // For futures (future_record.hpp).
+    void wait_for_promise(promised_result& result) noexcept;
+    /// The producer that claimed: settles, or waits until somebody has.
+    void settle_or_wait(promised_result& result) noexcept;
+    /// Ends with the result. False: a request came first, so it ends cancelled.
+    [[nodiscard]] bool end_as_future(promised_result& result) noexcept;
+    void tell_awaiters() noexcept;
+
 private:
     /// The runtime, and the await that runs it directly.
     [[nodiscard]] std::uint32_t holders_at_end() const noexcept {
@@ -181,6 +197,7 @@ private:
         return outcome_ == outcome_kind::error || outcome_ == outcome_kind::cancelled;
     }
     void keep_outcome(std::exception_ptr error, outcome_kind how) noexcept;
+    void keep_sink(runtime_port& runtime) noexcept;
     [[nodiscard]] bool hold_awaiters(completion_node*& first) noexcept;
     [[nodiscard]] completion_node* close_awaiters() noexcept;
     [[nodiscard]] std::coroutine_handle<> leave_to(task_join& direct,
