@@ -18,5 +18,6 @@
 #include "weft/sync/strand.hpp"
 #include "weft/task/create_task.hpp"
 #include "weft/task/future.hpp"
+#include "weft/time/cancel_scope.hpp"
 #include "weft/time/sleep.hpp"
 #include "weft/time/with_timeout.hpp"

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "weft/error.hpp"
+#include "weft/task/lifecycle_level.hpp"
 #include "weft/task/task_state.hpp"
 
 namespace weft::detail {
@@ -108,10 +109,18 @@ fork_node& join_scope::give_node(promise_base& innermost, std::int64_t open,
 
 void join_scope::enlist(fork_node& node) noexcept {
     const unsigned marks = children_.add(node);  // J5
-    if ((marks & parent_cancelled) != 0)
+    if ((marks & parent_cancelled) != 0) {
+        node.inherit_level();
         request_cancel(node, asked_because_);
-    else if ((marks & sibling_failed) != 0)
+    } else if ((marks & sibling_failed) != 0) {
         node.hear_of_a_failure();
+    }
+}
+
+void fork_node::inherit_level() noexcept {
+    using level = lifecycle_level<real_environment>;
+    if (level::of(join->parent()->lifecycle) == 0) return;
+    if (!inherited_.exchange(true, std::memory_order_relaxed)) level::raise(lifecycle);  // no edge
 }
 
 /// By whoever comes first: a second request would interrupt its clean-up.
@@ -212,10 +221,12 @@ runnable* join_scope::children_wait::next_to_cancel(const reason_ref& why) noexc
         next_ = join_.children_.first();
     }
     fork_node* asked = next_;
-    if (asked != nullptr)
+    if (asked != nullptr) {
         next_ = asked->next;
-    else
+        asked->inherit_level();
+    } else {
         walking_ = false;
+    }
     return asked;
 }
 

@@ -7,6 +7,7 @@
 
 #include "task/requeue.hpp"
 #include "weft/error.hpp"
+#include "weft/task/lifecycle_level.hpp"
 #include "weft/task/task_state.hpp"
 #include "weft/trace/events.hpp"
 
@@ -137,9 +138,9 @@ outcome offer_to_operation(runnable& self) noexcept {
 
 bool commit_fork(runnable& self) noexcept {
     publish_direct_await(*self.worker);
-    bool heed_cancel = true;
+    life::heed heeded = life::heed::all;
     for (;;) {
-        switch (self.lifecycle.try_suspend(heed_cancel)) {
+        switch (self.lifecycle.try_suspend(heeded)) {
             case life::suspension::suspended:
                 return true;
             case life::suspension::woken:
@@ -154,9 +155,10 @@ bool commit_fork(runnable& self) noexcept {
                 return false;
             case outcome::forwarded:
                 self.lifecycle.hand_over_requests(seen);
+                heeded = life::heed::requests;  // the operation has been told of a level
                 break;
             case outcome::lost:
-                heed_cancel = false;
+                heeded = life::heed::nothing;
                 break;  // delivered at the resumption
         }
     }
@@ -193,7 +195,11 @@ std::uint32_t request_cancel_in_scope(runnable& self, reason_ref why) noexcept {
     return request(self, why, trace::cancel_cause::timeout).epoch;
 }
 
-void throw_cancelled(runnable& self) { throw cancelled{self.reason.take()}; }
+void throw_cancelled(runnable& self) {
+    reason_ref why = self.reason.take();
+    if (lifecycle_level<real_environment>::of(self.lifecycle) != 0) self.reason.put_back(why);
+    throw cancelled{std::move(why)};
+}
 
 void submit(runnable& ready) noexcept {
     worker_port* here = this_worker();

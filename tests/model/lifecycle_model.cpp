@@ -197,6 +197,75 @@ const registered_case withdrawing({
         },
 });
 
+/// One request, and any number of suspensions after it.
+const registered_case levels({
+    .structure = "lifecycle",
+    .name = "in a cancelled scope every suspension is cancelled, and none after it",
+    .kills = {mutation::level_is_not_raised},
+    .limits = {.preemptions = 4, .stale_loads = 1},
+    .body =
+        [](scenario& s) {
+            modelled_task task(s, "task");
+            completion never, nor_this, then;
+            std::uint32_t epoch = 0;
+            env::atomic<bool> is_applied{false};
+            s.thread("owner", [&] {
+                require(task.suspend(never), "only the scope can end it");
+                require(task.suspend(nor_this), "and this without another request");
+                while (!is_applied.load(acquire)) env::relax();
+                task.leave_scope(epoch);
+                require(!task.suspend(then), "nothing is left over");
+                task.finish();
+            });
+            s.thread("canceller", [&] {
+                task.cancel_scope(epoch);
+                is_applied.store(true, release);
+            });
+            s.thread("completer", [&] { modelled_task::complete(then); });
+            s.finally([&] {
+                require(!task.has_ended_cancelled(), "the scope's request is withdrawn");
+                require(task.cancelling() == 0, "and not counted any more");
+            });
+        },
+});
+
+/// The child declines, or ends before it is asked: in a scope the parent is cancelled even so.
+const registered_case level_over_a_child({
+    .structure = "lifecycle",
+    .name = "in a cancelled scope awaiting a child that declines is cancelled",
+    .kills = {},
+    .limits = {.preemptions = 3, .stale_loads = 1},
+    .body =
+        [](scenario& s) {
+            modelled_task child(s, "child"), parent(s, "parent");
+            completion one;
+            std::uint32_t epoch = 0;
+            env::atomic<bool> is_applied{false};
+            s.thread("child", [&] {
+                static_cast<void>(child.suspend(one));
+                child.finish();
+            });
+            s.thread("completer", [&] { modelled_task::complete(one); });
+            s.thread("parent", [&] {
+                const bool was_applied = is_applied.load(acquire);
+                const bool is_cancelled = parent.suspend(child.ended(), &child);
+                require(is_cancelled || !was_applied, "whatever the child makes of it");
+                while (!is_applied.load(acquire)) env::relax();
+                completion nothing;
+                require(parent.suspend(nothing), "and again");
+                parent.leave_scope(epoch);
+                parent.finish();
+            });
+            s.thread("canceller", [&] {
+                parent.cancel_scope(epoch);
+                is_applied.store(true, release);
+            });
+            s.finally([&] {
+                require(!parent.has_ended_cancelled(), "the scope's request is withdrawn");
+            });
+        },
+});
+
 void forwarding_body(scenario& s, int cancellers, bool child_is_completed) {
     modelled_task parent(s, "parent"), child(s, "child");
     completion one;

@@ -49,6 +49,8 @@ enum class mutation : std::uint8_t {
     // include/weft/queue/thief_turn.hpp
     thief_turn_kept,          ///< a thief does not give its turn back (T1)
     thief_turn_excuses_look,  ///< who was refused sleeps without a last look (Races)
+    // include/weft/task/lifecycle_level.hpp
+    level_is_not_raised,  ///< raise() does nothing (N1)
     // include/weft/task/settlement.hpp
     settlement_claims_twice,        ///< a claim does not look whether another was faster (F1)
     settlement_settles_while_held,  ///< a producer settles what a canceller holds (F2)

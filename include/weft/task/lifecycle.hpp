@@ -8,10 +8,11 @@
 // Protocol: lifecycle word                          checked by: tests/model/lifecycle_model.cpp
 // Roles      owner (the worker that runs the body) · waker (once per suspension: whoever completed
 //            the operation) · canceller (any thread, any number)
-// Word       63..32 cancelling | 31..20 delivery epoch | 19..4 undelivered requests
-//            | 3 busy: a canceller works on the operation | 2 woken | 1..0 state
+// Word       63..32 cancelling | 31..20 delivery epoch | 19..12 level (lifecycle_level.hpp)
+//            | 11..4 undelivered requests | 3 busy: a canceller works on the operation | 2 woken
+//            | 1..0 state
 // States     active ──try_suspend/owner──▶ waiting ──wake/waker──▶ active ──finish/owner──▶ done
-//            "active" covers created, queued and running: a canceller treats the three alike.
+//            "active": created, queued or running; a canceller treats the three alike.
 // Invariants I1 one resume: leaving `waiting` is one exchange; the winner queues or runs it.
 //            I2 while `busy` nobody leaves `waiting`: a waker sets `woken` and the canceller, which
 //               may therefore touch the operation in the frame, enqueues when it lets go.
@@ -44,7 +45,9 @@ namespace weft::detail {
 template <class Env>
 class lifecycle {
 public:
+    using word = std::uint64_t;
     enum class suspension { suspended, woken, cancel_pending };
+    enum class heed : word { nothing = 0, requests = 0xff0, all = 0xffff0 };  // bits of the word
     enum class wake_duty { none, enqueue };
     enum class cancel_duty { refused, recorded, recorded_at_busy, handle_operation };
     enum class cancel_outcome { forwarded, unlinked, lost };
@@ -55,13 +58,18 @@ public:
     };
 
     // Owner.
-    /// Publishes that the body waits. `woken`: the operation is complete, go on without suspending.
-    /// `cancel_pending` (only when `heed_cancel`): still active; deal with the request first.
-    [[nodiscard]] suspension try_suspend(bool heed_cancel = true) noexcept;
-    /// Takes every undelivered request; true if there was one, which is delivered by this.
-    [[nodiscard]] bool take_requests() noexcept;
+    /// Publishes that the body waits. `woken`: the operation is complete, go on at once.
+    /// `cancel_pending` (only for what it heeds): still active; deal with the request first.
+    [[nodiscard]] suspension try_suspend(heed what = heed::all) noexcept;
+    /// Takes every undelivered request; true if there was one, which this delivers, or a level.
+    [[nodiscard]] bool take_requests() noexcept {
+        const auto taken = [](word v) {
+            return undelivered(v) != 0 ? next_epoch(v & ~request_mask) : v;
+        };
+        return has_requests() && asks(update(taken), heed::all);
+    }
     [[nodiscard]] bool has_requests() const noexcept {
-        return undelivered(word_.load(std::memory_order_acquire)) != 0;  // L3
+        return asks(word_.load(std::memory_order_acquire), heed::all);  // L3
     }
     /// Requests that are neither delivered nor handed over.
     [[nodiscard]] std::uint32_t pending_requests() const noexcept {
@@ -80,8 +88,7 @@ public:
 
     // Canceller.
     [[nodiscard]] ticket request() noexcept;
-    /// After `handle_operation`: what became of the operation. `handle_again`: another request
-    /// came.
+    /// After `handle_operation`: what became of it. `handle_again`: another request came.
     [[nodiscard]] release_duty release(cancel_outcome outcome) noexcept;
 
     // Any thread.
@@ -95,14 +102,18 @@ public:
     std::uint32_t uncancel() noexcept;
 
 private:
-    using word = std::uint64_t;
+    template <class>
+    friend class lifecycle_level;
     static constexpr word state_mask = 3, active = 0, waiting = 1, done = 2;
-    static constexpr word woken_bit = 4, busy_bit = 8;
-    static constexpr std::uint32_t request_limit = 0xffff;
-    static constexpr word request_one = word{1} << 4, request_mask = word{request_limit} << 4;
+    static constexpr word woken_bit = 4, busy_bit = 8, counted_one = word{1} << 32;
+    static constexpr word request_one = word{1} << 4, request_mask = word{0xff} << 4;
+    static constexpr word level_one = word{1} << 12, level_mask = word{0xff} << 12;
     static constexpr word epoch_one = word{1} << 20, epoch_mask = word{0xfff} << 20;
-    static constexpr word counted_one = word{1} << 32;
+    static constexpr std::uint32_t request_limit = 0xff;
 
+    static constexpr bool asks(word w, heed what) noexcept {
+        return (w & static_cast<word>(what)) != 0;
+    }
     static constexpr word undelivered(word w) noexcept { return w & request_mask; }
     static constexpr std::uint32_t requests(word w) noexcept {
         return static_cast<std::uint32_t>(undelivered(w) / request_one);
@@ -116,7 +127,14 @@ private:
     }
 
     template <class Change>
-    word update(Change change) noexcept;
+    word update(Change change) noexcept {
+        word w = word_.load(std::memory_order_relaxed);  // L1: the exchange below carries the edges
+        while (!word_.compare_exchange_weak(w, change(w),
+                                            std::memory_order_acq_rel,     // L1 L2 L3 L4
+                                            std::memory_order_relaxed)) {  // L1: only retried
+        }
+        return w;
+    }
 
     typename Env::template atomic<word> word_{active};
 };
@@ -124,26 +142,14 @@ private:
 // ---------------------------------------------------------------------------------------------
 
 template <class Env>
-template <class Change>
-auto lifecycle<Env>::update(Change change) noexcept -> word {
-    word w = word_.load(std::memory_order_relaxed);  // L1: the exchange below carries the edges
-    while (!word_.compare_exchange_weak(w, change(w),
-                                        std::memory_order_acq_rel,     // L1 L2 L3 L4
-                                        std::memory_order_relaxed)) {  // L1: only retried
-    }
-    return w;
-}
-
-template <class Env>
-auto lifecycle<Env>::try_suspend(bool heed_cancel) noexcept -> suspension {
+auto lifecycle<Env>::try_suspend(heed what) noexcept -> suspension {
     word w = word_.load(std::memory_order_acquire);  // L1
     for (;;) {
         if ((w & woken_bit) != 0 && !mutated<Env>(mutation::lifecycle_ignore_early_wake)) {
             update([](word v) { return v & ~woken_bit; });
             return suspension::woken;
         }
-        if (heed_cancel && undelivered(w) != 0 &&
-            !mutated<Env>(mutation::lifecycle_ignore_early_cancel)) {
+        if (asks(w, what) && !mutated<Env>(mutation::lifecycle_ignore_early_cancel)) {
             return suspension::cancel_pending;
         }
         if (word_.compare_exchange_weak(w, w | waiting, std::memory_order_acq_rel,  // L2
@@ -151,14 +157,6 @@ auto lifecycle<Env>::try_suspend(bool heed_cancel) noexcept -> suspension {
             return suspension::suspended;
         }
     }
-}
-
-template <class Env>
-bool lifecycle<Env>::take_requests() noexcept {
-    if (!has_requests()) return false;
-    word before =
-        update([](word v) { return undelivered(v) != 0 ? next_epoch(v & ~request_mask) : v; });
-    return undelivered(before) != 0;
 }
 
 template <class Env>

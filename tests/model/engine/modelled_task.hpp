@@ -14,6 +14,7 @@
 
 #include "cases.hpp"
 #include "weft/task/lifecycle.hpp"
+#include "weft/task/lifecycle_level.hpp"
 #include "weft/wheel/timer_entry.hpp"
 
 namespace weft::model {
@@ -149,6 +150,16 @@ public:
     }
     /// Owner: a scope takes its own request back.
     std::uint32_t withdraw(std::uint32_t epoch) { return word_.withdraw(epoch); }
+    /// Canceller: a scope around what it runs is cancelled.
+    void cancel_scope(std::uint32_t& epoch) {
+        weft::detail::lifecycle_level<mutable_environment>::raise(word_);
+        static_cast<void>(cancel(&epoch));
+    }
+    /// Owner: that scope ends.
+    void leave_scope(std::uint32_t epoch) {
+        weft::detail::lifecycle_level<mutable_environment>::lower(word_);
+        word_.withdraw(epoch);
+    }
     [[nodiscard]] bool has_ended_cancelled() const { return ended_cancelled_; }
     [[nodiscard]] std::uint32_t cancelling() const { return word_.cancelling(); }
     [[nodiscard]] int deliveries() const { return deliveries_; }
@@ -157,8 +168,8 @@ private:
     /// What commit_suspend() does. True: suspended.
     bool commit(frame_operation& op) {
         is_added_ = true;
-        for (bool heed_cancel = true;;) {
-            switch (word_.try_suspend(heed_cancel)) {
+        for (auto heeded = task_life::heed::all;;) {
+            switch (word_.try_suspend(heeded)) {
                 case task_life::suspension::suspended:
                     return true;
                 case task_life::suspension::woken:
@@ -172,9 +183,10 @@ private:
                     return false;
                 case task_life::cancel_outcome::forwarded:
                     word_.hand_over_requests(seen);
+                    heeded = task_life::heed::requests;
                     break;
                 case task_life::cancel_outcome::lost:
-                    heed_cancel = false;
+                    heeded = task_life::heed::nothing;
                     break;
             }
         }
