@@ -60,15 +60,23 @@ public:
     [[nodiscard]] suspension try_suspend(bool heed_cancel = true) noexcept;
     /// Takes every undelivered request; true if there was one, which is delivered by this.
     [[nodiscard]] bool take_requests() noexcept;
-    [[nodiscard]] bool has_requests() const noexcept {
-        return undelivered(word_.load(std::memory_order_acquire)) != 0;  // L3
-    }
+    [[nodiscard]] bool has_requests() const noexcept { return pending_requests() != 0; }
     /// Requests that are neither delivered nor handed over.
     [[nodiscard]] std::uint32_t pending_requests() const noexcept {
         return requests(word_.load(std::memory_order_acquire));  // L3
     }
+    /// Of a request that was not withdrawn: it has been neither delivered nor handed over.
+    [[nodiscard]] bool is_undelivered(std::uint32_t request_epoch) const noexcept {
+        const word w = word_.load(std::memory_order_acquire);  // L3
+        return undelivered(w) != 0 && epoch(w) == request_epoch;
+    }
     /// While active: hands as many requests to an operation that accepted them.
-    void hand_over_requests(std::uint32_t count = request_limit) noexcept;
+    void hand_over_requests(std::uint32_t count = request_limit) noexcept {
+        update([count](word v) {
+            v -= std::min(count, requests(v)) * request_one;
+            return undelivered(v) == 0 ? next_epoch(v) : v;
+        });
+    }
     /// Ends the life. With `plain_value` an undelivered request prevents that and false is
     /// returned: the body missed it, so the outcome must be a cancellation.
     [[nodiscard]] bool finish(bool plain_value) noexcept;
@@ -159,14 +167,6 @@ bool lifecycle<Env>::take_requests() noexcept {
     word before =
         update([](word v) { return undelivered(v) != 0 ? next_epoch(v & ~request_mask) : v; });
     return undelivered(before) != 0;
-}
-
-template <class Env>
-void lifecycle<Env>::hand_over_requests(std::uint32_t count) noexcept {
-    update([count](word v) {
-        v -= std::min(count, requests(v)) * request_one;
-        return undelivered(v) == 0 ? next_epoch(v) : v;
-    });
 }
 
 template <class Env>

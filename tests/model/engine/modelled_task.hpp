@@ -149,6 +149,9 @@ public:
     }
     /// Owner: a scope takes its own request back.
     std::uint32_t withdraw(std::uint32_t epoch) { return word_.withdraw(epoch); }
+    [[nodiscard]] bool is_undelivered(std::uint32_t epoch) const {
+        return word_.is_undelivered(epoch);
+    }
     [[nodiscard]] bool has_ended_cancelled() const { return ended_cancelled_; }
     [[nodiscard]] std::uint32_t cancelling() const { return word_.cancelling(); }
     [[nodiscard]] int deliveries() const { return deliveries_; }
