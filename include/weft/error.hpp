@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "weft/task/cancel_reason.hpp"
@@ -49,7 +50,17 @@ private:
 class timeout_error : public std::runtime_error {
 public:
     timeout_error() : std::runtime_error("weft: the deadline passed") {}
+    explicit timeout_error(std::exception_ptr cause) : timeout_error() {
+        cause_ = std::move(cause);
+    }
     using std::runtime_error::runtime_error;
+
+    /// The `cancelled` by which the body of a time limit ended; null if it never began.
+    [[nodiscard]] const std::exception_ptr& cause() const noexcept { return cause_; }
+
+private:
+    // Not a std::nested_exception: rethrow_if_nested() ends the process where there is none.
+    std::exception_ptr cause_;
 };
 
 /// A result was asked of a task that has none yet.

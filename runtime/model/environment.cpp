@@ -5,6 +5,8 @@
 
 #include <cerrno>
 #include <ctime>
+#include <exception>
+#include <random>
 
 #if defined(__linux__)
 #include <linux/futex.h>
@@ -19,6 +21,32 @@ namespace weft::detail {
 
 bool real_environment::asymmetric_fence_ = false;
 time_point (*real_environment::clock_)() noexcept = nullptr;
+std::uint64_t (*real_environment::random_)() noexcept = nullptr;
+
+namespace {
+
+std::uint64_t random_seed() noexcept {
+    try {
+        std::random_device device;
+        return std::uint64_t{device()} << 32 | device();
+    } catch (const std::exception&) {
+        return static_cast<std::uint64_t>(
+            std::chrono::steady_clock::now().time_since_epoch().count());
+    }
+}
+
+}  // namespace
+
+/// splitmix64 (G. Steele, D. Lea, C. Flood, 2014): a count, well mixed.
+std::uint64_t real_environment::random() noexcept {
+    if (random_ != nullptr) return random_();
+    constexpr std::uint64_t step = 0x9e3779b97f4a7c15u;
+    static atomic<std::uint64_t> state{random_seed()};
+    std::uint64_t bits = state.fetch_add(step, std::memory_order_relaxed) + step;  // no edge
+    bits = (bits ^ (bits >> 30)) * 0xbf58476d1ce4e5b9u;
+    bits = (bits ^ (bits >> 27)) * 0x94d049bb133111ebu;
+    return bits ^ (bits >> 31);
+}
 
 void real_environment::initialise() noexcept {
     static const bool registered = [] {

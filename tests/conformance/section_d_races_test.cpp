@@ -102,6 +102,35 @@ coro<> clean_up_may_await(event_log& log) {
     CHECK(log.lines() == lines{"clean"});
 }
 
+coro<> sleeps_and_cleans_up(gate& started, std::chrono::nanoseconds time, event_log& log) {
+    const auto cleans = [time, &log]() -> coro<> {
+        co_await sleep(time);
+        log.add("clean");
+    };
+    const auto body = [&started]() -> coro<> {
+        started.open();
+        co_await sleep(far);
+    };
+    co_await with_cleanup(body, cleans);
+}
+
+coro<> with_cleanup_awaits(event_log& log) {
+    gate started;
+    task<> t = create_task(sleeps_and_cleans_up(started, 2 * unit(), log));
+    co_await started;
+    stopwatch watch;
+    t.cancel("why");
+    std::string reason;
+    try {
+        co_await t;
+    } catch (const cancelled& c) {
+        reason = c.reason();
+    }
+    CHECK(reason == "why");
+    CHECK(watch.elapsed() >= 2 * unit());
+    CHECK(log.lines() == lines{"clean"});
+}
+
 coro<> clean_up_can_be_interrupted(event_log& log) {
     gate started;
     gate cleaning;
@@ -208,6 +237,13 @@ TEST_CASE("C059 clean-up may await, and the task is done only after it") {
     on_workers(multi, [](unsigned workers) {
         event_log log;
         run(clean_up_may_await(log), {.workers = workers});
+    });
+}
+
+TEST_CASE("C059 with_cleanup: the task is done only after the clean-up, with the same reason") {
+    on_workers(multi, [](unsigned workers) {
+        event_log log;
+        run(with_cleanup_awaits(log), {.workers = workers});
     });
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the weft authors
 
-// Section I: time limits, as far as with_timeout expresses them.
+// Section I: time limits.
 #include "weft/time/with_timeout.hpp"
 
 #include <stdexcept>
@@ -52,6 +52,37 @@ coro<> limits() {
     CHECK(clock::now() >= deadline);
 }
 
+coro<> named_limits() {
+    timeout_scope short_one{unit()};
+    std::exception_ptr cause;
+    try {
+        co_await with_timeout(short_one, coro_sleep(far));
+    } catch (const timeout_error& e) {
+        cause = e.cause();
+    }
+    CHECK(is_cancellation(cause));
+    CHECK(short_one.expired());
+
+    timeout_scope long_one{far};
+    co_await with_timeout(long_one, coro_sleep(unit()));
+    CHECK_FALSE(long_one.expired());
+
+    const auto deadline = clock::now() + unit();
+    timeout_scope at{deadline};
+    CHECK(at.when() == deadline);
+    bool expired = false;
+    try {
+        co_await with_timeout(at, coro_sleep(far));
+    } catch (const timeout_error&) {
+        expired = true;
+    }
+    CHECK(expired);
+    CHECK(at.expired());
+    CHECK(at.when() == deadline);
+    CHECK(clock::now() >= deadline);
+    CHECK(current_task().cancelling() == 0);
+}
+
 coro<int> does_not_suspend() { co_return 3; }
 
 coro<> yields() { co_await yield(); }
@@ -75,7 +106,17 @@ coro<> limits_in_the_past() {
     CHECK(at_zero);
     CHECK(negative);
     co_await with_timeout_at(clock::time_point::max(), yields());
+    co_await with_timeout(std::nullopt, yields());
     co_await yield();
+    CHECK(current_task().cancelling() == 0);
+
+    timeout_scope zero{std::chrono::seconds{0}};
+    static_cast<void>(co_await with_timeout(zero, does_not_suspend()));
+    CHECK_FALSE(zero.expired());
+    timeout_scope never{std::nullopt};
+    CHECK(never.when() == std::nullopt);
+    co_await with_timeout(never, yields());
+    CHECK_FALSE(never.expired());
     CHECK(current_task().cancelling() == 0);
 }
 
@@ -95,9 +136,9 @@ coro<> limit_on_a_child() {
     CHECK(child.cancelled());
 }
 
-coro<> inner_limit(clock::time_point deadline, std::string& seen) {
+coro<> inner_limit(timeout_scope& limit, std::string& seen) {
     try {
-        co_await with_timeout_at(deadline, coro_sleep(far));
+        co_await with_timeout(limit, coro_sleep(far));
     } catch (const timeout_error&) {
         seen = "timeout_error";
         throw;
@@ -110,14 +151,18 @@ coro<> inner_limit(clock::time_point deadline, std::string& seen) {
 coro<> nested_limits() {
     std::string inner = "nothing";
     std::string outer = "nothing";
-    auto deadline = clock::now() + unit();
+    const auto deadline = clock::now() + unit();
+    timeout_scope inner_scope{deadline};
+    timeout_scope outer_scope{deadline};
     try {
-        co_await with_timeout_at(deadline, inner_limit(deadline, inner));
+        co_await with_timeout(outer_scope, inner_limit(inner_scope, inner));
     } catch (const timeout_error&) {
         outer = "timeout_error";
     }
     CHECK(inner == "cancelled");
     CHECK(outer == "timeout_error");
+    CHECK(inner_scope.expired());
+    CHECK(outer_scope.expired());
     CHECK(current_task().cancelling() == 0);
 }
 
@@ -136,29 +181,35 @@ coro<> throws_when_stopped() {
 
 coro<> own_errors_win() {
     std::string what;
+    timeout_scope long_one{far};
     try {
-        co_await with_timeout(far, throws_at_once());
+        co_await with_timeout(long_one, throws_at_once());
     } catch (const std::out_of_range& e) {
         what = e.what();
     }
     CHECK(what == "key");
+    CHECK_FALSE(long_one.expired());
     what.clear();
+    timeout_scope short_one{unit()};
     try {
-        co_await with_timeout(unit(), throws_when_stopped());
+        co_await with_timeout(short_one, throws_when_stopped());
     } catch (const std::domain_error& e) {
         what = e.what();
     }
     CHECK(what == "division by zero");
+    CHECK(short_one.expired());
     CHECK(current_task().cancelling() == 0);
 }
 
-coro<> limited_sleep(gate& started, std::string& seen) {
+coro<> limited_sleep(gate& started, std::string& seen, bool& expired) {
+    timeout_scope limit{std::chrono::seconds{10}};
     try {
-        co_await with_timeout(std::chrono::seconds{10}, sleeps(started));
+        co_await with_timeout(limit, sleeps(started));
     } catch (const timeout_error&) {
         seen = "timeout_error";
     } catch (const cancelled& c) {
         seen = c.reason();
+        expired = limit.expired();
         throw;
     }
 }
@@ -166,12 +217,14 @@ coro<> limited_sleep(gate& started, std::string& seen) {
 coro<> foreign_cancel_passes() {
     gate started;
     std::string seen;
-    task<> t = create_task(limited_sleep(started, seen));
+    bool expired = true;
+    task<> t = create_task(limited_sleep(started, seen, expired));
     co_await started;
     t.cancel("from outside");
     co_await ended(t);
     CHECK(t.cancelled());
     CHECK(seen == "from outside");
+    CHECK_FALSE(expired);
 }
 
 coro<int> lives_on() {
@@ -190,21 +243,31 @@ coro<> clean_after_timeout() {
     CHECK_FALSE(t.cancelled());
 }
 
-coro<int> swallows_the_limit(event_log& log) {
+coro<int> swallows_the_limit(timeout_scope& limit, event_log& log) {
     try {
         co_await sleep(far);
     } catch (const cancelled&) {
     }
     co_await sleep(unit());
     log.add("after");
+    if (limit.expired()) log.add("expired");
+    try {
+        limit.reschedule(far);
+    } catch (const usage_error& e) {
+        log.add(e.what());
+    }
     co_return 4;
 }
 
 coro<> swallowed_limit() {
     event_log log;
-    int value = co_await with_timeout(unit(), swallows_the_limit(log));
+    timeout_scope limit{unit()};
+    int value = co_await with_timeout(limit, swallows_the_limit(limit, log));
     CHECK(value == 4);
-    CHECK(log.count("after") == 1);
+    CHECK(limit.expired());
+    CHECK(log.lines() ==
+          std::vector<std::string>{"after", "expired",
+                                   "this limit has expired: the body is being stopped already"});
     CHECK(current_task().cancelling() == 0);
 }
 
@@ -266,6 +329,10 @@ coro<> limit_inside_clean_up() {
 
 TEST_CASE("C107 with_timeout throws when the limit passes, and only then") {
     on_workers(multi, [](unsigned workers) { run(limits(), {.workers = workers}); });
+}
+
+TEST_CASE("C107 a named limit knows its deadline, and whether it has expired") {
+    on_workers(multi, [](unsigned workers) { run(named_limits(), {.workers = workers}); });
 }
 
 TEST_CASE("C108 a limit in the past ends the body at its first suspension") {

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "engine/cases.hpp"
 #include "engine/modelled_task.hpp"
@@ -187,12 +188,24 @@ const registered_case sleeps_again({
 /// A scope with a deadline on the wheel.
 class modelled_scope final : public modelled_timer {
 public:
-    modelled_scope(modelled_task& task, wheel& timers) : task_(task), timers_(timers) {}
+    explicit modelled_scope(modelled_task& task) : task_(task) {}
 
-    void enter() { timers_.arm(*this, env::now() + ahead); }
+    void enter(wheel& timers) {
+        timers_ = &timers;
+        timers.arm(*this, env::now() + ahead);
+    }
     void leave() {
-        const auto disarm = [this] { return timers_.disarm(*this); };
-        if (const auto epoch = expiry_.end(disarm, [] { env::relax(); })) task_.withdraw(*epoch);
+        if (const auto epoch = settle()) task_.withdraw(*epoch);
+    }
+    /// False: the body has felt the expiry.
+    bool reschedule(wheel& timers) {
+        if (const auto epoch = settle()) {
+            if (!task_.is_undelivered(*epoch)) return false;
+            task_.withdraw(*epoch);
+            expiry_.renew();
+        }
+        enter(timers);
+        return true;
     }
     void fire() override {
         std::uint32_t epoch = 0;
@@ -201,8 +214,13 @@ public:
     }
 
 private:
+    std::optional<std::uint32_t> settle() {
+        const auto disarm = [this] { return timers_->disarm(*this); };
+        return expiry_.settle(disarm, [] { env::relax(); });
+    }
+
     modelled_task& task_;
-    wheel& timers_;
+    wheel* timers_ = nullptr;
     expiry expiry_;
 };
 
@@ -215,8 +233,8 @@ scenario_body scope_around(bool is_sleep) {
         s.thread("owner", [&, is_sleep] {
             require(task.cancel() && task.suspend(never), "the first request, before the scope");
             sleep_source until(clock.timers());
-            auto scope = std::make_unique<modelled_scope>(task, clock.timers());
-            scope->enter();
+            auto scope = std::make_unique<modelled_scope>(task);
+            scope->enter(clock.timers());
             if (is_sleep) {
                 static_cast<void>(task.suspend(until));
             } else {
@@ -253,6 +271,57 @@ const registered_case timeout_of_a_sleep({
     .kills = {mutation::timer_fires_under_lock},
     .limits = {.preemptions = 3, .stale_loads = 1, .exhaustive_executions = 60'000},
     .body = scope_around(true),
+});
+
+/// The body of a scope goes on with another worker and sets another deadline there, at once or
+/// after it has waited.
+scenario_body rescheduled(bool waits_first) {
+    return [=](scenario& s) {
+        driven_wheel first(s, 1), second(s, 1);
+        modelled_task task(s, "task");
+        completion never, one;
+        s.thread("owner", [&, waits_first] {
+            auto scope = std::make_unique<modelled_scope>(task);
+            scope->enter(first.timers());
+            const bool is_stopped = waits_first && task.suspend(one);
+            const bool is_moved = scope->reschedule(second.timers());
+            require(is_moved != is_stopped, "it can be moved until the body has felt it");
+            if (is_moved) require(task.suspend(never), "the second deadline ends the wait");
+            scope->leave();
+            scope.reset();
+            require(task.deliveries() == 1, "one expiry, one delivery");
+            task.finish();
+            first.leave();
+            second.leave();
+        });
+        s.thread("first driver", [&] { first.drive(); });
+        s.thread("second driver", [&] { second.drive(); });
+        if (waits_first) s.thread("completer", [&] { modelled_task::complete(one); });
+        s.finally([&] {
+            task.expect_all_answered();
+            require(task.cancelling() == 0, "no request leaks past its scope");
+            require(!task.has_ended_cancelled(), "nor does what it asked for");
+        });
+    };
+}
+
+const registered_case rescheduled_at_once({
+    .structure = "timer",
+    .name = "a deadline that is moved while it fires does not count",
+    .kills = {mutation::expiry_ends_before_it_is_applied, mutation::expiry_is_not_renewed},
+    .limits = {.preemptions = 3, .stale_loads = 1, .exhaustive_executions = 60'000},
+    .body = rescheduled(false),
+});
+
+const registered_case rescheduled_after_a_wait({
+    .structure = "timer",
+    .name = "a deadline is moved unless the body has felt it",
+    .kills = {mutation::expiry_is_not_renewed},
+    .limits = {.preemptions = 2,
+               .stale_loads = 1,
+               .random_executions = 40'000,
+               .exhaustive_executions = 60'000},
+    .body = rescheduled(true),
 });
 
 }  // namespace

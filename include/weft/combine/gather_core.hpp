@@ -19,6 +19,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "weft/task/create_task.hpp"
@@ -74,7 +75,9 @@ private:
 class gather_operation : public forwarding_operation {
 public:
     gather_operation(gather_core::mode how, std::vector<any_task> children);
-    gather_operation(gather_operation&&) = delete;
+    /// Of one that nobody awaits yet.
+    gather_operation(gather_operation&& other) noexcept
+        : core_(std::exchange(other.core_, nullptr)), self_(other.self_) {}
 
     runnable* next_to_cancel(const reason_ref& why) noexcept override;
     [[nodiscard]] life::cancel_outcome outcome() noexcept override;
@@ -83,7 +86,7 @@ public:
     [[nodiscard]] trace::suspend_reason wait_reason() const noexcept override;
 
     bool await_ready() const noexcept {
-        WEFT_CHECK(self_ == nullptr, "a gather is awaited once");
+        WEFT_CHECK(core_ != nullptr && self_ == nullptr, "a gather is awaited once");
         return core_->children().empty();
     }
     template <weft_promise Promise>
@@ -93,6 +96,7 @@ public:
 
 protected:
     ~gather_operation() {
+        if (core_ == nullptr) return;  // moved from
         core_->forget_waiter();
         core_->drop();
     }

@@ -38,6 +38,8 @@ template <class... Ts>
 class when_all_pack final : private join_scope {
 public:
     explicit when_all_pack(coro<Ts>... children) noexcept : coros_(std::move(children)...) {}
+    /// Of one that nobody awaits yet.
+    when_all_pack(when_all_pack&& other) noexcept : coros_(std::move(other.coros_)) {}
     bool await_ready() const noexcept {
         WEFT_CHECK(!begun(), "a when_all is awaited once");
         return count == 0;
@@ -101,6 +103,8 @@ public:
         if (coros_.empty()) return;
         nodes_ = static_cast<fork_node*>(allocate_block(coros_.size() * sizeof(fork_node)));
     }
+    vector_children(vector_children&& other) noexcept
+        : coros_(std::move(other.coros_)), nodes_(std::exchange(other.nodes_, nullptr)) {}
     vector_children(const vector_children&) = delete;
     vector_children& operator=(const vector_children&) = delete;
     ~vector_children() {
@@ -162,6 +166,8 @@ public:
     template <class Given>
     explicit when_all_range(std::in_place_t /*tag*/, Given&& given)
         : children_(std::forward<Given>(given)) {}
+    /// Of one that nobody awaits yet.
+    when_all_range(when_all_range&& other) noexcept : children_(std::move(other.children_)) {}
 
     bool await_ready() const noexcept {
         WEFT_CHECK(!begun(), "a when_all is awaited once");

@@ -56,6 +56,12 @@ struct real_environment {
     /// process has no threads of weft. Waits in the kernel keep the system's time.
     static void set_clock(time_point (*clock)() noexcept) noexcept { clock_ = clock; }
 
+    /// 64 random bits: to spread load, never for secrets. Any thread.
+    [[nodiscard]] static std::uint64_t random() noexcept;
+    /// What random() gives instead; null: its own again. For tests, while this process has no
+    /// threads of weft.
+    static void set_random(std::uint64_t (*source)() noexcept) noexcept { random_ = source; }
+
     /// True once membarrier(2) is registered for this process: fixed before the first worker runs.
     [[nodiscard]] static bool has_asymmetric_fence() noexcept { return asymmetric_fence_; }
     /// Registers for membarrier; idempotent, any thread, before workers start.
@@ -64,6 +70,7 @@ struct real_environment {
 private:
     static bool asymmetric_fence_;
     static time_point (*clock_)() noexcept;
+    static std::uint64_t (*random_)() noexcept;
 };
 
 // ---------------------------------------------------------------------------------------------

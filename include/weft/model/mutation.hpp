@@ -82,6 +82,7 @@ enum class mutation : std::uint8_t {
     // include/weft/time/expiry.hpp
     expiry_forgets_the_epoch,          ///< apply() does not say which request is the scope's (W3)
     expiry_ends_before_it_is_applied,  ///< a scope that comes too late does not wait (W1)
+    expiry_is_not_renewed,             ///< a timer that is armed again counts as fired (W1)
     // include/weft/task/join_count.hpp
     join_forgets_its_own,   ///< share() hands in one more than are left (J1)
     join_forgets_a_claim,   ///< what was taken by a claim still counts as offered (J1)

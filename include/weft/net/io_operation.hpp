@@ -13,7 +13,6 @@
 
 #include "weft/base/check.hpp"
 #include "weft/task/coro.hpp"
-#include "weft/time/with_timeout.hpp"
 
 namespace weft {
 
@@ -119,13 +118,6 @@ private:
 template <class T>
 [[nodiscard]] detail::expected_operation<T> as_expected(net::io_operation<T> operation) noexcept {
     return detail::expected_operation<T>(std::move(operation));
-}
-
-/// with_timeout for an operation itself: see with_timeout.hpp.
-template <class T, class Rep, class Period>
-[[nodiscard]] auto with_timeout(std::chrono::duration<Rep, Period> limit,
-                                net::io_operation<T> operation) {
-    return with_timeout(limit, net::to_coro(std::move(operation)));
 }
 
 }  // namespace weft

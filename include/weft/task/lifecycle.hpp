@@ -39,15 +39,14 @@
 
 #include "weft/model/environment.hpp"
 #include "weft/model/mutation.hpp"
+#include "weft/task/lifecycle_bits.hpp"
 
 namespace weft::detail {
 
 template <class Env>
-class lifecycle {
+class lifecycle : public lifecycle_bits {
 public:
-    using word = std::uint64_t;
     enum class suspension { suspended, woken, cancel_pending };
-    enum class heed : word { nothing = 0, requests = 0xff0, all = 0xffff0 };  // bits of the word
     enum class wake_duty { none, enqueue };
     enum class cancel_duty { refused, recorded, recorded_at_busy, handle_operation };
     enum class cancel_outcome { forwarded, unlinked, lost };
@@ -75,8 +74,18 @@ public:
     [[nodiscard]] std::uint32_t pending_requests() const noexcept {
         return requests(word_.load(std::memory_order_acquire));  // L3
     }
+    /// Of a request that was not withdrawn: it has been neither delivered nor handed over.
+    [[nodiscard]] bool is_undelivered(std::uint32_t request_epoch) const noexcept {
+        const word w = word_.load(std::memory_order_acquire);  // L3
+        return undelivered(w) != 0 && epoch(w) == request_epoch;
+    }
     /// While active: hands as many requests to an operation that accepted them.
-    void hand_over_requests(std::uint32_t count = request_limit) noexcept;
+    void hand_over_requests(std::uint32_t count = request_limit) noexcept {
+        update([count](word v) {
+            v -= std::min(count, requests(v)) * request_one;
+            return undelivered(v) == 0 ? next_epoch(v) : v;
+        });
+    }
     /// Ends the life. With `plain_value` an undelivered request prevents that and false is
     /// returned: the body missed it, so the outcome must be a cancellation.
     [[nodiscard]] bool finish(bool plain_value) noexcept;
@@ -104,27 +113,6 @@ public:
 private:
     template <class>
     friend class lifecycle_level;
-    static constexpr word state_mask = 3, active = 0, waiting = 1, done = 2;
-    static constexpr word woken_bit = 4, busy_bit = 8, counted_one = word{1} << 32;
-    static constexpr word request_one = word{1} << 4, request_mask = word{0xff} << 4;
-    static constexpr word level_one = word{1} << 12, level_mask = word{0xff} << 12;
-    static constexpr word epoch_one = word{1} << 20, epoch_mask = word{0xfff} << 20;
-    static constexpr std::uint32_t request_limit = 0xff;
-
-    static constexpr bool asks(word w, heed what) noexcept {
-        return (w & static_cast<word>(what)) != 0;
-    }
-    static constexpr word undelivered(word w) noexcept { return w & request_mask; }
-    static constexpr std::uint32_t requests(word w) noexcept {
-        return static_cast<std::uint32_t>(undelivered(w) / request_one);
-    }
-    static constexpr auto counted(word w) noexcept { return static_cast<std::uint32_t>(w >> 32); }
-    static constexpr std::uint32_t epoch(word w) noexcept {
-        return static_cast<std::uint32_t>((w & epoch_mask) >> 20);
-    }
-    static constexpr word next_epoch(word w) noexcept {
-        return (w & ~epoch_mask) | ((w + epoch_one) & epoch_mask);
-    }
 
     template <class Change>
     word update(Change change) noexcept {
@@ -157,14 +145,6 @@ auto lifecycle<Env>::try_suspend(heed what) noexcept -> suspension {
             return suspension::suspended;
         }
     }
-}
-
-template <class Env>
-void lifecycle<Env>::hand_over_requests(std::uint32_t count) noexcept {
-    update([count](word v) {
-        v -= std::min(count, requests(v)) * request_one;
-        return undelivered(v) == 0 ? next_epoch(v) : v;
-    });
 }
 
 template <class Env>

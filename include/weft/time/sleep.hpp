@@ -27,6 +27,10 @@ class sleep_operation : public operation, public timer_waiter {
 public:
     explicit sleep_operation(time_point deadline) noexcept
         : timer_waiter(&on_fire), until_(deadline) {}
+    /// Of one that nobody awaits.
+    sleep_operation(sleep_operation&& other) noexcept : sleep_operation(other.until_) {
+        WEFT_CHECK(other.self_ == nullptr, "a sleep was moved while a task awaits it");
+    }
     sleep_operation(const sleep_operation&) = delete;
     sleep_operation& operator=(const sleep_operation&) = delete;
 

@@ -150,6 +150,9 @@ public:
     }
     /// Owner: a scope takes its own request back.
     std::uint32_t withdraw(std::uint32_t epoch) { return word_.withdraw(epoch); }
+    [[nodiscard]] bool is_undelivered(std::uint32_t epoch) const {
+        return word_.is_undelivered(epoch);
+    }
     /// Canceller: a scope around what it runs is cancelled.
     void cancel_scope(std::uint32_t& epoch) {
         weft::detail::lifecycle_level<mutable_environment>::raise(word_);
