@@ -4,11 +4,14 @@
 // Everything but the optional components.
 #pragma once
 
+#include "weft/combine/as_completed.hpp"
 #include "weft/combine/gather.hpp"
 #include "weft/combine/inplace_vector.hpp"
 #include "weft/combine/parallel_for.hpp"
 #include "weft/combine/parallel_invoke.hpp"
 #include "weft/combine/parallel_reduce.hpp"
+#include "weft/combine/shield.hpp"
+#include "weft/combine/wait.hpp"
 #include "weft/combine/when_all.hpp"
 #include "weft/error.hpp"
 #include "weft/net/tcp_listener.hpp"

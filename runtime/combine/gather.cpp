@@ -8,7 +8,11 @@
 #include "task/requeue.hpp"
 #include "weft/error.hpp"
 
-namespace weft::detail {
+namespace weft {
+
+namespace detail {
+
+using outcome_kind = task_state::outcome_kind;
 
 gather_core::gather_core(mode how, std::vector<any_task> children)
     : mode_(how),
@@ -21,23 +25,29 @@ void gather_core::drop() noexcept {
 
 bool gather_core::begin(runnable& awaiting) noexcept {
     awaiting_ = &awaiting;
-    waiter_.store(awaiting.owner, std::memory_order_relaxed);  // G4: not shared yet
-    std::size_t count = children_.size();
-    remaining_.store(count + 1, std::memory_order_relaxed);   // G3: not shared yet
+    waiter_.store(awaiting.owner, std::memory_order_relaxed);  // G4: not registered yet
+    const std::size_t count = children_.size();
+    remaining_.fetch_add(count, std::memory_order_relaxed);   // G3: this has one of them
     references_.fetch_add(count, std::memory_order_relaxed);  // G2: one for each member
-    bool decided = false;
+    bool decided_here = false;
     for (std::size_t i = 0; i < count; ++i) {
         member& m = members_[i];
         m.core = this;
         m.task = task_access::state(children_[i]);
         if (m.task->add_completion(m)) continue;
-        decided = child_done(*m.task) || decided;
+        decided_here = child_done(*m.task) || decided_here;
         drop();
     }
-    bool last = remaining_.fetch_sub(1, std::memory_order_acq_rel) == 1;  // G3
     // Only a decision made here replaces the wake-up: another decider has called wake, which the
     // suspension that follows must find.
-    return (last && resolve(nullptr)) || decided;
+    return one_less() || decided_here;
+}
+
+void gather_core::withdraw() noexcept {
+    for (std::size_t i = 0; i < children_.size(); ++i) {
+        member& m = members_[i];
+        if (m.task != nullptr && m.task->remove_completion(m)) drop();
+    }
 }
 
 constinit const completion_kind gather_core::member::kind{
@@ -69,29 +79,95 @@ task_state* gather_core::waiter() noexcept {
     return awaiting;
 }
 
+bool gather_core::contains(const task_state* task) const noexcept {
+    return std::ranges::any_of(
+        children_, [task](const any_task& child) { return task_access::state(child) == task; });
+}
+
+bool gather_core::is_decided_by(const task_state& done_child) const noexcept {
+    switch (mode_) {
+        case mode::first_error:
+            return done_child.outcome() != outcome_kind::value;
+        case mode::first_completed:
+            return true;
+        case mode::first_exception:
+            return done_child.outcome() == outcome_kind::error;
+        case mode::settle:
+        case mode::all:
+            break;
+    }
+    return false;
+}
+
+bool gather_core::is_over() const noexcept {
+    bool all_done = true;
+    for (const any_task& child : children_) {
+        const task_state& state = *task_access::state(child);
+        const bool done = state.is_done();
+        if (done && is_decided_by(state)) return true;
+        all_done = all_done && done;
+    }
+    return all_done;
+}
+
 bool gather_core::child_done(task_state& child) noexcept {
-    bool failed = child.outcome() != task_state::outcome_kind::value;
-    if (failed) child.mark_observed();  // also if the await throws something else in the end
-    bool decided = failed && mode_ == mode::first_error && resolve(&child);
-    bool last = remaining_.fetch_sub(1, std::memory_order_acq_rel) == 1;  // G3
-    return decided || (last && resolve(nullptr));
+    const bool is_gather = mode_ == mode::first_error || mode_ == mode::settle;
+    // Also if the await throws something else in the end.
+    if (is_gather && child.outcome() != outcome_kind::value) child.mark_observed();
+    const bool decided_here =
+        is_decided_by(child) && resolve(mode_ == mode::first_error ? &child : nullptr);
+    return one_less() || decided_here;
+}
+
+bool gather_core::one_less() noexcept {
+    const bool last = remaining_.fetch_sub(1, std::memory_order_acq_rel) == 1;  // G3
+    return last && resolve(nullptr);
 }
 
 bool gather_core::resolve(task_state* because) noexcept {
-    bool open = false;
-    // `failed_` is written by the winner only, and read after the wake-up that follows.
-    if (!resolved_.compare_exchange_strong(open, true, std::memory_order_acq_rel,  // G1 G3
-                                           std::memory_order_acquire)) {           // G3
-        return false;
+    std::uintptr_t outcome = open;
+    const auto decision = because == nullptr ? decided : reinterpret_cast<std::uintptr_t>(because);
+    return outcome_.compare_exchange_strong(outcome, decision, std::memory_order_acq_rel,  // G1 G3
+                                            std::memory_order_acquire);                    // G3
+}
+
+bool gather_core::cancel(const reason_ref& why) noexcept {
+    if (is_decided()) return false;
+    std::size_t count = remaining_.load(std::memory_order_relaxed);  // G5: the exchange decides
+    do {
+        if (count == 0) return false;
+    } while (!remaining_.compare_exchange_weak(count, count + 1, std::memory_order_acq_rel,  // G3
+                                               std::memory_order_relaxed));  // G5: only retried
+    bool accepted = false;
+    for (const any_task& child : children_) {
+        accepted = request_cancel(*task_access::state(child), why) || accepted;
     }
-    failed_ = because;
-    return true;
+    if (accepted) note_request(why);
+    if (one_less()) wake(*awaiting_);
+    return accepted;
+}
+
+void gather_core::note_request(const reason_ref& why) noexcept {
+    reason_.put(why);
+    asked_.store(true, std::memory_order_release);  // G3
+}
+
+reason_ref gather_core::reason() noexcept {
+    reason_ref why = reason_.take();
+    reason_.put_back(why);
+    return why;
 }
 
 gather_operation::gather_operation(gather_core::mode how, std::vector<any_task> children)
     : core_(new gather_core(how, std::move(children))) {}
 
-runnable* gather_operation::next_to_cancel(const reason_ref& /*why*/) noexcept {
+gather_operation::gather_operation(gather_operation&& other) noexcept
+    : core_(std::exchange(other.core_, nullptr)) {
+    WEFT_CHECK(other.self_ == nullptr, "a gather is not moved any more once it was awaited");
+}
+
+runnable* gather_operation::next_to_cancel(const reason_ref& why) noexcept {
+    why_ = why;
     if (next_asked_ < size()) return &child(next_asked_++);
     next_asked_ = 0;
     return nullptr;
@@ -99,7 +175,7 @@ runnable* gather_operation::next_to_cancel(const reason_ref& /*why*/) noexcept {
 
 life::cancel_outcome gather_operation::outcome() noexcept {
     life::cancel_outcome result = forwarding_operation::outcome();
-    if (result == life::cancel_outcome::forwarded) cancel_requested_ = true;
+    if (result == life::cancel_outcome::forwarded) core_->note_request(why_);
     return result;
 }
 
@@ -115,7 +191,7 @@ trace::suspend_reason gather_operation::wait_reason() const noexcept {
 
 bool gather_operation::begin(runnable& self, std::coroutine_handle<> caller) noexcept {
     self_ = &self;
-    awaits_itself_ = contains(self.owner);
+    awaits_itself_ = core_->contains(self.owner);
     if (awaits_itself_) return false;
     self.resume_point = caller;
     self.operation = this;
@@ -125,12 +201,6 @@ bool gather_operation::begin(runnable& self, std::coroutine_handle<> caller) noe
     return commit_suspend(self);
 }
 
-bool gather_operation::contains(const task_state* task) const noexcept {
-    return std::ranges::any_of(core_->children(), [task](const any_task& child) {
-        return task_access::state(child) == task;
-    });
-}
-
 void gather_operation::end() {
     if (self_ == nullptr) return;
     if (awaits_itself_) {
@@ -138,7 +208,21 @@ void gather_operation::end() {
     }
     if (must_deliver_cancel(*self_, *this)) throw_cancelled(*self_);
     if (task_state* failed = core_->failed()) std::rethrow_exception(failed->error());
-    if (cancel_requested_) throw_cancelled(*self_);
+    if (core_->was_asked()) throw cancelled{core_->reason()};
 }
 
-}  // namespace weft::detail
+}  // namespace detail
+
+std::exception_ptr gather_handle::exception() const {
+    if (!done()) {
+        throw invalid_state_error("the gather is not done: it has no outcome yet; await it");
+    }
+    if (detail::task_state* failed = core_->failed()) return failed->error();
+    return core_->was_asked() ? std::make_exception_ptr(cancelled{core_->reason()}) : nullptr;
+}
+
+bool gather_handle::cancel(std::string_view reason, std::source_location where) const {
+    return core_->cancel(detail::make_reason(reason, where));
+}
+
+}  // namespace weft

@@ -136,19 +136,24 @@ coro<> sleeps(gate& started) {
     co_await sleep(far);
 }
 
-coro<> gathers_two(task<> a, task<> b, gate& begun) {
+template <class Gather>
+coro<> awaits(Gather gathered, gate& begun) {
     begun.open();
-    co_await gather(a, b);
+    co_await gathered;
 }
 
 coro<> cancel_reaches_all_children() {
     gate started1, started2, begun;
     task<> c1 = create_task(sleeps(started1));
     task<> c2 = create_task(sleeps(started2));
-    task<> parent = create_task(gathers_two(c1, c2, begun));
+    auto both = gather(c1, c2);
+    const gather_handle handle = both.handle();
+    task<> parent = create_task(awaits(std::move(both), begun));
     co_await started1;
     co_await started2;
     co_await begun;
+    CHECK_FALSE(handle.done());
+    CHECK_THROWS_AS(handle.exception(), invalid_state_error);
     CHECK(parent.cancel());
     co_await ended(parent);
     CHECK(parent.cancelled());
@@ -158,6 +163,8 @@ coro<> cancel_reaches_all_children() {
     CHECK(c1.cancelled());
     CHECK(c2.cancelled());
     CHECK_FALSE(parent.cancel());
+    CHECK(handle.done());
+    CHECK_FALSE(handle.cancel());
 }
 
 coro<> one_child_is_cancelled() {
@@ -169,12 +176,16 @@ coro<> one_child_is_cancelled() {
     co_await started;
     bool thrown = false;
     a.cancel();
+    auto all = gather(a, b, c);
+    const gather_handle handle = all.handle();
     try {
-        co_await gather(a, b, c);
+        co_await all;
     } catch (const cancelled&) {
         thrown = true;
     }
     CHECK(thrown);
+    CHECK(handle.done());
+    CHECK(is_cancellation(handle.exception()));
     CHECK(current_task().cancelling() == 0);
     CHECK_FALSE(b.done());
     int first = co_await b;
@@ -238,13 +249,6 @@ coro<std::string> counts_runs(std::atomic<int>& runs, const char* value) {
     co_return value;
 }
 
-coro<std::vector<std::string>> gathers_pair(task<std::string> a, task<std::string> b) {
-    std::vector<task<std::string>> both;
-    both.push_back(a);
-    both.push_back(b);
-    co_return co_await gather(std::move(both));
-}
-
 coro<> duplicates_and_nesting() {
     std::atomic<int> r_runs{0};
     std::atomic<int> s_runs{0};
@@ -256,8 +260,9 @@ coro<> duplicates_and_nesting() {
     CHECK(r_runs == 1);
     CHECK(s_runs == 1);
     task<std::string> c = create_task(counts_runs(s_runs, "c"));
-    auto [inner, last] = co_await gather(gathers_pair(r, s), c);
-    CHECK(inner == lines{"r", "s"});
+    auto pair = gather(r, s);
+    auto [inner, last] = co_await gather(std::move(pair), c);
+    CHECK(inner == std::tuple<std::string, std::string>{"r", "s"});
     CHECK(last == "c");
 }
 

@@ -41,6 +41,18 @@ coro<int> child(tally& t, unsigned roll) {
     co_return 1;
 }
 
+coro<int> declining_child(tally& t, unsigned roll) {
+    ++t.begun;
+    const scope_exit leaving{[&t] { ++t.ended; }};
+    try {
+        if (roll == 1) co_await yield();
+        if (roll == 2) co_await sleep(std::chrono::microseconds{20});
+    } catch (const cancelled&) {
+        co_return 2;
+    }
+    co_return 1;
+}
+
 coro<> gathers_at_random(tally& t, dice::result_type random, std::size_t rounds) {
     dice d{random};
     for (std::size_t i = 0; i < rounds; ++i) {
@@ -66,6 +78,37 @@ coro<> gathers_at_random(tally& t, dice::result_type random, std::size_t rounds)
             ++t.cancellations;
         }
     }
+}
+
+coro<> cancels_by_handle(gather_handle handle, unsigned roll, std::atomic<bool>& accepted) {
+    if (roll % 3 == 1) co_await yield();
+    if (roll % 3 == 2) co_await sleep(std::chrono::microseconds{roll % 60});
+    accepted = handle.cancel();
+}
+
+/// A gather in windows, or a settling one, that ends while it is cancelled by its handle: it ends
+/// cancelled if and only if the handle says that a child took the request.
+coro<long> handles_at_random(tally& t, dice::result_type random, std::size_t rounds) {
+    dice d{random};
+    long wrong = 0;
+    for (std::size_t i = 0; i < rounds; ++i) {
+        std::vector<coro<int>> children;
+        for (unsigned n = 0; n < 4; ++n) children.push_back(declining_child(t, d() % 8));
+        std::atomic<bool> accepted{false};
+        bool was_cancelled = false;
+        auto all = gather_settled({.limit = 1 + d() % 5}, std::move(children));
+        const task<> other =
+            create_task(cancels_by_handle(all.handle(), static_cast<unsigned>(d()), accepted));
+        try {
+            const auto outcomes = co_await all;
+            if (outcomes.size() != 4) ++wrong;
+        } catch (const cancelled&) {
+            was_cancelled = true;
+        }
+        co_await other;
+        if (was_cancelled != accepted) ++wrong;
+    }
+    co_return wrong;
 }
 
 coro<> drains() {
@@ -122,6 +165,18 @@ TEST_CASE("gathers that are cancelled from a foreign thread at random") {
         canceller.join();
         r.block_on(drains());
         r.close();
+        CHECK(t.begun == t.ended);
+    });
+}
+
+TEST_CASE("gathers that end while they are cancelled by their handle") {
+    on_workers(multi, [](unsigned workers) {
+        tally t;
+        runtime r{{.workers = workers}};
+        const auto random = static_cast<dice::result_type>(seed());
+        const long wrong = r.block_on(handles_at_random(t, random | 1, stress_iterations(2'000)));
+        r.block_on(drains());
+        CHECK(wrong == 0);
         CHECK(t.begun == t.ended);
     });
 }

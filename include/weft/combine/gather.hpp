@@ -5,94 +5,19 @@
 // in argument order; they are tasks like any other and may outlive the await.
 #pragma once
 
-#include <atomic>
-#include <coroutine>
 #include <cstddef>
-#include <exception>
-#include <expected>
-#include <memory>
 #include <tuple>
 #include <type_traits>
 #include <utility>
-#include <variant>
 #include <vector>
 
+#include "weft/combine/gather_argument.hpp"
 #include "weft/combine/gather_core.hpp"
-#include "weft/combine/when_all.hpp"
-#include "weft/task/create_task.hpp"
+#include "weft/combine/gather_window.hpp"
 
 namespace weft {
 
-/// What became of one task: its value, or its exception (`cancelled` included).
-template <class T>
-using settled = std::expected<T, std::exception_ptr>;
-
 namespace detail {
-
-// What gather takes: coroutines, whose value it moves out, and tasks, whose value it copies.
-template <class A>
-struct gather_argument;
-template <class T>
-struct gather_argument<coro<T>> {
-    using value = T;
-    static constexpr bool own = true;
-    static any_task start(coro<T>& body) { return create_task(std::move(body)); }
-};
-template <class T>
-struct gather_argument<task<T>> {
-    using value = T;
-    static constexpr bool own = false;
-    static any_task start(task<T>& handle) {
-        WEFT_CHECK(handle, "gather was given an empty task handle");
-        return handle;
-    }
-};
-
-template <class A>
-using gathered = typename gather_argument<A>::value;
-
-/// The value of a task that has one.
-template <class A>
-value_or_monostate<gathered<A>> gathered_value(task_state& state) {
-    using T = gathered<A>;
-    if constexpr (std::is_void_v<T>) {
-        return {};
-    } else {
-        T& value = static_cast<value_record<T>&>(state).value().get();
-        if constexpr (gather_argument<A>::own)
-            return std::move(value);
-        else
-            return value;
-    }
-}
-
-template <class A>
-settled<gathered<A>> settled_value(task_state& state) {
-    if (state.outcome() != task_state::outcome_kind::value) {
-        state.mark_observed();
-        return std::unexpected(state.error());
-    }
-    if constexpr (std::is_void_v<gathered<A>>)
-        return {};
-    else
-        return gathered_value<A>(state);
-}
-
-template <class... As>
-std::vector<any_task> start_all(As&... arguments) {
-    std::vector<any_task> tasks;
-    tasks.reserve(sizeof...(As));
-    (tasks.push_back(gather_argument<As>::start(arguments)), ...);
-    return tasks;
-}
-
-template <class A>
-std::vector<any_task> start_range(std::vector<A>& arguments) {
-    std::vector<any_task> tasks;
-    tasks.reserve(arguments.size());
-    for (A& a : arguments) tasks.push_back(gather_argument<A>::start(a));
-    return tasks;
-}
 
 template <class... As>
 class gather_pack final : public gather_operation {
@@ -150,17 +75,18 @@ public:
     }
 };
 
-template <class A>
-concept gatherable = requires { typename gather_argument<std::remove_cvref_t<A>>::value; };
-
 }  // namespace detail
 
-/// Waits for coroutines and tasks together; gives their values in argument order, std::monostate
-/// for void. The first failure or individual cancellation is thrown at once: the others are not
-/// cancelled, go on, and their later errors count as observed. Cancelling the awaiting task cancels
-/// every child; the await then throws `cancelled` even if all of them declined. The same task may
-/// be given several times, but not the awaiting one: usage_error. Without arguments it completes
-/// without suspending. Call inside a task.
+/// Waits for coroutines, tasks and other awaitables together; gives their values in argument order,
+/// std::monostate for void. The first failure or individual cancellation is thrown at once: the
+/// others are not cancelled, go on, and their later errors count as observed. Cancelling the
+/// awaiting task cancels every child; the await then throws `cancelled` even if all of them
+/// declined. The same task may be given several times, but not the awaiting one: usage_error.
+/// Without arguments it completes without suspending. Call inside a task.
+///
+/// Coroutines, and awaitables such as another gather or a shield, become tasks at the call, which
+/// go on whatever becomes of the gather; it can be moved, into another task for instance, until it
+/// is awaited. Its handle() shows and cancels it from elsewhere.
 template <detail::gatherable... As>
 [[nodiscard]] detail::gather_pack<std::remove_cvref_t<As>...> gather(As... arguments) {
     return detail::gather_pack<std::remove_cvref_t<As>...>{arguments...};
@@ -170,6 +96,16 @@ template <detail::gatherable... As>
 template <detail::gatherable A>
 [[nodiscard]] detail::gather_range<A> gather(std::vector<A> arguments) {
     return detail::gather_range<A>{arguments};
+}
+
+/// The same with at most `options.limit` of the coroutines running at one time: they become tasks
+/// in argument order, each when one before it has ended. After the first failure, or a
+/// cancellation, no further ones begin: those are destroyed unstarted. Throws std::invalid_argument
+/// for a limit of 0.
+template <class T>
+[[nodiscard]] detail::windowed_gather<T> gather(gather_options options,
+                                                std::vector<coro<T>> arguments) {
+    return detail::windowed_gather<T>{options, std::move(arguments)};
 }
 
 /// Waits until all have ended and gives every outcome; throws only `cancelled`, when the awaiting
@@ -182,6 +118,13 @@ template <detail::gatherable... As>
 template <detail::gatherable A>
 [[nodiscard]] detail::settle_range<A> gather_settled(std::vector<A> arguments) {
     return detail::settle_range<A>{arguments};
+}
+
+/// The same with at most `options.limit` running at one time. A failure keeps none from beginning.
+template <class T>
+[[nodiscard]] detail::windowed_settle<T> gather_settled(gather_options options,
+                                                        std::vector<coro<T>> arguments) {
+    return detail::windowed_settle<T>{options, std::move(arguments)};
 }
 
 }  // namespace weft

@@ -1,24 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the weft authors
 
-// The part of gather that does not depend on the results' types.
+// The part of gather and of wait that does not depend on the results' types: tasks that one task
+// waits for, and when that wait is decided.
 //
-// Protocol: gather                          checked by: tests/stress/gather_stress_test.cpp
-// Roles      awaiting task · finishers of the children · a canceller of the awaiting task
-// Words      remaining: children not done, plus one while registering
-//            resolved: the outcome is decided, by one finisher
+// Protocol: gather       checked by: tests/stress/gather_stress_test.cpp, wait_stress_test.cpp
+// Roles      awaiting task · finishers of the children · a canceller of the awaiting task · the
+//            timer of a wait · canceller by handle
+// Words      remaining: children not done, plus one until the registration is over, plus one for
+//            each canceller by handle
+//            outcome: open, or the decision, made by one of the roles
+//            asked: a child has taken a request that came by the gather; it ends cancelled
 //            waiter: the awaiting task while the await lasts; null while somebody looks at it
-// Invariants G1 the awaiting task is woken once: by whoever sets `resolved`.
-//            G2 the core lives until the last child was done and the await ended: reference count.
+// Invariants G1 the awaiting task is woken once: by whoever decides the outcome.
+//            G2 the core lives until the last child was done, or its member was taken out, the
+//               await ended and the last handle went: reference count.
+//            G5 a gather does not end with its last child while a canceller by handle asks: whether
+//               it ends cancelled is known before.
 // Edges      G4 waiter's exchanges: a look is over before the await ends
-//            G3 remaining and resolved are read-modify-writes: the children's outcomes
+//            G3 remaining and outcome are read-modify-writes: the children's outcomes, and `asked`
 #pragma once
 
 #include <atomic>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <memory>
+#include <source_location>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -26,10 +36,13 @@
 
 namespace weft::detail {
 
-/// The children of one gather and what is known of them. On the heap: children may outlive it.
+/// The children of one gather or wait and what is known of them. On the heap: children may outlive
+/// it.
 class gather_core {
 public:
-    enum class mode : std::uint8_t { first_error, settle };
+    /// When the outcome is decided, but when all have ended. The first two are a gather's, which
+    /// takes the errors of its children for observed.
+    enum class mode : std::uint8_t { first_error, settle, first_completed, first_exception, all };
 
     /// Throws std::bad_alloc.
     gather_core(mode how, std::vector<any_task> children);
@@ -38,14 +51,40 @@ public:
 
     /// Registers with every child. True if that decided the outcome: nobody will wake `awaiting`.
     [[nodiscard]] bool begin(runnable& awaiting) noexcept;
+    /// Leaves the children that are not done. Once the await is over.
+    void withdraw() noexcept;
+    void retain() noexcept {
+        references_.fetch_add(1, std::memory_order_relaxed);  // G2: needs a live holder only
+    }
     void drop() noexcept;
     /// The await ends: from here on the core names no awaiting task.
     void forget_waiter() noexcept;
     /// True if nothing had decided the outcome, and nothing will: nobody wakes `awaiting`.
     [[nodiscard]] bool give_up() noexcept { return resolve(nullptr); }
+
+    /// Asks every child to stop, if the outcome is open. False if none took the request. Any
+    /// thread.
+    bool cancel(const reason_ref& why) noexcept;
+    /// A child has taken a request that came through the awaiting task.
+    void note_request(const reason_ref& why) noexcept;
+    /// Whether it ends cancelled even if every child declines.
+    [[nodiscard]] bool was_asked() const noexcept {
+        return asked_.load(std::memory_order_acquire);  // G3
+    }
+    [[nodiscard]] reason_ref reason() noexcept;
+
     [[nodiscard]] const std::vector<any_task>& children() const noexcept { return children_; }
+    [[nodiscard]] bool contains(const task_state* task) const noexcept;
+    /// Whether the children as they are now would decide the outcome.
+    [[nodiscard]] bool is_over() const noexcept;
+    [[nodiscard]] bool is_decided() const noexcept {
+        return outcome_.load(std::memory_order_acquire) != open;  // G3
+    }
     /// The child whose error decided the outcome, nullptr if none did.
-    [[nodiscard]] task_state* failed() const noexcept { return failed_; }
+    [[nodiscard]] task_state* failed() const noexcept {
+        const std::uintptr_t outcome = outcome_.load(std::memory_order_acquire);  // G3
+        return outcome == decided ? nullptr : reinterpret_cast<task_state*>(outcome);
+    }
 
 private:
     struct member : completion_node {
@@ -55,8 +94,13 @@ private:
         gather_core* core = nullptr;
         task_state* task = nullptr;
     };
+    static constexpr std::uintptr_t open = 0, decided = 1;  // else the address of a failed child
+
+    [[nodiscard]] bool is_decided_by(const task_state& done_child) const noexcept;
     /// True if this decided the outcome.
     bool child_done(task_state& child) noexcept;
+    /// The same for one of those that `remaining` counts.
+    bool one_less() noexcept;
     bool resolve(task_state* because) noexcept;
     [[nodiscard]] task_state* waiter() noexcept;
 
@@ -65,19 +109,56 @@ private:
     std::unique_ptr<member[]> members_;
     runnable* awaiting_ = nullptr;
     real_environment::atomic<task_state*> waiter_{nullptr};
-    task_state* failed_ = nullptr;
-    real_environment::atomic<std::size_t> remaining_{0};
-    real_environment::atomic<bool> resolved_{false};
+    real_environment::atomic<std::uintptr_t> outcome_{open};
+    real_environment::atomic<std::size_t> remaining_{1};
     real_environment::atomic<std::size_t> references_{1};
+    real_environment::atomic<bool> asked_{false};
+    reason_slot reason_;
 };
 
-/// The await of a gather, without the results' types.
+class gather_operation;
+
+}  // namespace weft::detail
+
+namespace weft {
+
+/// A gather seen from outside, to look at it or to cancel it: `auto all = gather(a, b);
+/// auto handle = all.handle(); co_await all;`. Copyable; any thread; may outlive the gather.
+class gather_handle {
+public:
+    gather_handle(const gather_handle& other) noexcept : gather_handle(*other.core_) {}
+    gather_handle& operator=(const gather_handle& other) noexcept {
+        gather_handle copy{other};
+        std::swap(core_, copy.core_);
+        return *this;
+    }
+    ~gather_handle() { core_->drop(); }
+
+    /// True once the outcome is decided: all children have ended, or one has failed and the others
+    /// go on. Not before somebody awaits the gather.
+    [[nodiscard]] bool done() const noexcept { return core_->is_decided(); }
+    /// What the await throws, a `cancelled` like any other; nullptr if it gives values. Throws
+    /// invalid_state_error while the gather is not done.
+    [[nodiscard]] std::exception_ptr exception() const;
+    /// Asks every child to stop. The await then throws `cancelled`, even if all of them decline;
+    /// the awaiting task was not asked: its `cancelling()` does not count this. False if the gather
+    /// is done, or no child took the request: then nothing happens.
+    bool cancel(std::string_view reason = {},
+                std::source_location where = std::source_location::current()) const;
+
+private:
+    friend detail::gather_operation;
+    explicit gather_handle(detail::gather_core& core) noexcept : core_(&core) { core.retain(); }
+    detail::gather_core* core_;
+};
+
+namespace detail {
+
+/// The await of a gather, without the results' types. Movable until it is awaited.
 class gather_operation : public forwarding_operation {
 public:
     gather_operation(gather_core::mode how, std::vector<any_task> children);
-    /// Of one that nobody awaits yet.
-    gather_operation(gather_operation&& other) noexcept
-        : core_(std::exchange(other.core_, nullptr)), self_(other.self_) {}
+    gather_operation(gather_operation&& other) noexcept;
 
     runnable* next_to_cancel(const reason_ref& why) noexcept override;
     [[nodiscard]] life::cancel_outcome outcome() noexcept override;
@@ -86,17 +167,23 @@ public:
     [[nodiscard]] trace::suspend_reason wait_reason() const noexcept override;
 
     bool await_ready() const noexcept {
-        WEFT_CHECK(core_ != nullptr && self_ == nullptr, "a gather is awaited once");
+        WEFT_CHECK(core_ != nullptr, "this gather was moved from");
+        WEFT_CHECK(self_ == nullptr, "a gather is awaited once");
         return core_->children().empty();
     }
     template <weft_promise Promise>
     bool await_suspend(std::coroutine_handle<Promise> caller) noexcept {
         return begin(caller.promise().current(), caller);
     }
+    /// To look at the gather, or cancel it, from elsewhere.
+    [[nodiscard]] gather_handle handle() const noexcept {
+        WEFT_CHECK(core_ != nullptr, "this gather was moved from");
+        return gather_handle{*core_};
+    }
 
 protected:
     ~gather_operation() {
-        if (core_ == nullptr) return;  // moved from
+        if (core_ == nullptr) return;
         core_->forget_waiter();
         core_->drop();
     }
@@ -109,12 +196,13 @@ protected:
 
 private:
     [[nodiscard]] bool begin(runnable& self, std::coroutine_handle<> caller) noexcept;
-    [[nodiscard]] bool contains(const task_state* task) const noexcept;
     gather_core* core_;
     runnable* self_ = nullptr;
-    std::size_t next_asked_ = 0;     // canceller-confined
-    bool cancel_requested_ = false;  // canceller-confined; read once resumed
+    std::size_t next_asked_ = 0;  // canceller-confined
+    reason_ref why_;              // canceller-confined
     bool awaits_itself_ = false;
 };
 
-}  // namespace weft::detail
+}  // namespace detail
+
+}  // namespace weft

@@ -131,6 +131,14 @@ struct task_access {
     }
     static any_task adopt(task_state* state) noexcept { return any_task{state}; }
     static task_state* state(const any_task& t) noexcept { return t.state_; }
+    template <class Future>
+    static any_task handle_of(const Future& f) noexcept {
+        return f;
+    }
+    template <class Future>
+    static Future future_of(any_task state) noexcept {
+        return Future{std::move(state)};
+    }
     static task_state* release(any_task& t) noexcept { return std::exchange(t.state_, nullptr); }
     template <class T>
     static value_record<T>& record(const task<T>& t) noexcept {

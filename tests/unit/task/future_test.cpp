@@ -3,10 +3,12 @@
 
 #include "weft/task/future.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "support/catch.hpp"
 #include "support/runtime_case.hpp"
@@ -62,6 +64,8 @@ coro<> error_for_everybody() {
     CHECK_FALSE(f.cancelled());
     CHECK_THROWS_AS(p.set_exception(nullptr), std::invalid_argument);
 }
+
+coro<int> value_behind_a_shield(future<int> f) { co_return co_await shield(f); }
 
 /// Throws when it is moved.
 struct unwilling {
@@ -141,6 +145,30 @@ coro<> makes_a_promise(std::unique_ptr<promise<int>>& p) {
     co_return;
 }
 
+/// Whatever takes tasks takes futures.
+coro<> with_the_combinators() {
+    promise<int> first;
+    promise<int> second;
+    const std::vector futures{first.get_future(), second.get_future()};
+    second.set_result(2);
+    auto [done, pending] = co_await wait(futures, {.return_when = return_when::first_completed});
+    REQUIRE(done.size() == 1);
+    CHECK(done.front() == futures[1]);
+    CHECK(pending.front() == futures[0]);
+    task<int> shielding = create_task(value_behind_a_shield(futures[0]));
+    co_await yield();
+    shielding.cancel();
+    first.set_result(1);
+    const std::vector<int> both = co_await gather(futures);
+    CHECK(both == std::vector{1, 2});
+    const auto limited = co_await wait_for(futures[0], 1s);
+    CHECK(limited == 1);
+    std::vector<int> seen;
+    for (auto& ticket : as_completed(futures)) seen.push_back(co_await ticket);
+    std::ranges::sort(seen);
+    CHECK(seen == both);
+}
+
 coro<> fails_unseen() {
     promise<int> p;
     p.set_exception(std::make_exception_ptr(std::runtime_error("unseen")));
@@ -169,6 +197,7 @@ TEST_CASE("a future gives its value, its error or its cancellation to whoever aw
         run(value_that_throws(), {.workers = workers});
         run(a_cancelled_error_cancels(), {.workers = workers});
         run(is_no_task(), {.workers = workers});
+        run(with_the_combinators(), {.workers = workers});
     });
 }
 

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the weft authors
+
+// wait and shield: the end of a task against a time limit, a cancellation and a second waiter.
+#include "weft/combine/wait.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <random>
+#include <stdexcept>
+#include <thread>
+
+#include "stress/stress_scale.hpp"
+#include "support/catch.hpp"
+#include "support/runtime_case.hpp"
+#include "support/runtime_checklist.hpp"
+#include "support/seed.hpp"
+#include "weft/combine/shield.hpp"
+
+using namespace weft;
+using namespace weft::test;
+
+namespace {
+
+using dice = std::minstd_rand;
+
+struct tally {
+    std::atomic<unsigned> begun{0};
+    std::atomic<long> waits{0};
+    std::atomic<long> outcomes{0};
+    std::atomic<long> cancellations{0};
+    std::atomic<long> wrong{0};
+};
+
+coro<int> slow_or_quick(unsigned roll) {
+    if (roll % 4 == 1) co_await yield();
+    if (roll % 4 == 2) co_await sleep(std::chrono::microseconds{30 + roll % 60});
+    if (roll % 7 == 0) throw std::runtime_error("child");
+    co_return static_cast<int>(roll % 100);
+}
+
+/// Whatever is asked of the task that awaits this.
+coro<> outlasts(any_task t) {
+    while (!t.done()) {
+        try {
+            co_await yield();
+        } catch (const cancelled&) {
+            continue;
+        }
+    }
+}
+
+/// A second task that waits for the same tasks, in another way.
+coro<> waits_too(std::vector<task<int>> tasks) {
+    co_await wait(std::move(tasks), {.return_when = return_when::first_exception});
+}
+
+wait_options at_random(dice& d) {
+    wait_options options;
+    const auto roll = d();
+    if (roll % 3 != 0) options.timeout = std::chrono::microseconds{roll % 120};
+    options.return_when = static_cast<return_when>(d() % 3);
+    return options;
+}
+
+/// What a wait reports must be what it was asked for.
+bool is_plausible(const wait_result<task<int>>& result, std::size_t given, wait_options options) {
+    for (const task<int>& t : result.done) {
+        if (!t.done()) return false;
+    }
+    if (result.done.size() + result.pending.size() != given) return false;
+    if (options.timeout || result.pending.empty()) return true;
+    if (options.return_when == return_when::first_completed) return !result.done.empty();
+    const auto failed = [](const task<int>& t) { return !t.cancelled() && t.exception(); };
+    return options.return_when == return_when::first_exception &&
+           std::ranges::any_of(result.done, failed);
+}
+
+/// Counts what nobody asked these to do.
+void look_at(const std::vector<task<int>>& tasks, tally& t) {
+    for (const task<int>& each : tasks) {
+        if (each.cancelling() != 0) ++t.wrong;
+        if (each.done()) static_cast<void>(outcome_of(each));
+    }
+}
+
+coro<> waits_at_random(tally& t, dice::result_type random, std::size_t rounds) {
+    ++t.begun;
+    dice d{random};
+    for (std::size_t i = 0; i < rounds; ++i) {
+        std::vector<task<int>> tasks;
+        const auto width = 1 + d() % 4;
+        for (unsigned n = 0; n < width; ++n) {
+            tasks.push_back(create_task(slow_or_quick(static_cast<unsigned>(d()))));
+        }
+        const task<> second = create_task(waits_too(tasks));
+        const wait_options options = at_random(d);
+        ++t.waits;
+        try {
+            const wait_result<task<int>> result = co_await wait(tasks, options);
+            if (!is_plausible(result, tasks.size(), options)) ++t.wrong;
+            ++t.outcomes;
+        } catch (const cancelled&) {
+            ++t.cancellations;
+        }
+        co_await outlasts(second);
+        for (const task<int>& each : tasks) co_await outlasts(each);
+        look_at(tasks, t);
+    }
+}
+
+coro<> shields_at_random(tally& t, dice::result_type random, std::size_t rounds) {
+    ++t.begun;
+    dice d{random};
+    for (std::size_t i = 0; i < rounds; ++i) {
+        const auto roll = static_cast<unsigned>(d());
+        const task<int> inner = create_task(slow_or_quick(roll));
+        ++t.waits;
+        try {
+            const int value = co_await shield(inner);
+            if (value != static_cast<int>(roll % 100)) ++t.wrong;
+            ++t.outcomes;
+        } catch (const std::runtime_error&) {
+            ++t.outcomes;
+        } catch (const cancelled&) {
+            ++t.cancellations;
+        }
+        if (inner.cancelling() != 0) ++t.wrong;
+        co_await outlasts(inner);
+        static_cast<void>(outcome_of(inner));
+    }
+}
+
+coro<> waits_for_all(std::vector<task<>>& tasks) {
+    for (task<>& t : tasks) co_await ended(t);
+    while (all_tasks().size() > 1) co_await yield();
+}
+
+using body = coro<> (*)(tally&, dice::result_type, std::size_t);
+
+/// Four tasks; if they are cancelled, then from a foreign thread, at random and again and again.
+void races(body what, unsigned workers, std::size_t rounds, bool cancels) {
+    tally t;
+    {
+        runtime r{{.workers = workers}};
+        std::vector<task<>> tasks;
+        for (unsigned i = 0; i < 4; ++i) {
+            const auto random = static_cast<dice::result_type>(seed() + i);
+            tasks.push_back(r.spawn(what(t, random | 1, rounds)));
+        }
+        std::atomic<bool> enough{!cancels};
+        std::thread canceller{[&] {
+            dice d{static_cast<dice::result_type>(seed()) | 1};
+            while (t.begun < tasks.size()) std::this_thread::yield();
+            while (!enough) {
+                tasks[d() % tasks.size()].cancel();
+                for (auto n = d() % 20'000; n > 0; --n) detail::real_environment::relax();
+            }
+        }};
+        r.block_on(waits_for_all(tasks));
+        enough = true;
+        canceller.join();
+    }
+    CHECK(t.wrong == 0);
+    CHECK(t.waits == static_cast<long>(4 * rounds));
+    CHECK(t.outcomes + t.cancellations == t.waits);
+    if (!cancels) CHECK(t.cancellations == 0);
+}
+
+}  // namespace
+
+TEST_CASE("waits that race with limits and second waiters") {
+    on_workers(multi, [](unsigned workers) {
+        races(&waits_at_random, workers, stress_iterations(500), false);
+    });
+}
+
+TEST_CASE("waits that are cancelled from a foreign thread at random") {
+    on_workers(multi, [](unsigned workers) {
+        races(&waits_at_random, workers, stress_iterations(400), true);
+    });
+}
+
+TEST_CASE("shields that are cancelled from a foreign thread at random") {
+    const bool cancels = GENERATE(false, true);
+    on_workers(multi, [cancels](unsigned workers) {
+        races(&shields_at_random, workers, stress_iterations(1'000), cancels);
+    });
+}
