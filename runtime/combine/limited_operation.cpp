@@ -16,7 +16,7 @@ void limited_operation::arm(runnable& self) noexcept {
 
 void limited_operation::disarm() noexcept {
     const auto will_not_fire = [this] { return port == nullptr || port->disarm(*this); };
-    static_cast<void>(expiry_.end(will_not_fire, [] { std::this_thread::yield(); }));
+    static_cast<void>(expiry_.settle(will_not_fire, [] { std::this_thread::yield(); }));
 }
 
 std::uint64_t limited_operation::on_fire(timer_waiter& waiter) noexcept {
