@@ -8,12 +8,11 @@
 #include <exception>
 #include <source_location>
 #include <stdexcept>
-#include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "weft/task/cancel_reason.hpp"
+#include "weft/task/exception_group.hpp"
 
 namespace weft {
 
@@ -88,19 +87,6 @@ public:
 
 private:
     int signal_number_;
-};
-
-/// Several failures that belong together, in the order in which they happened.
-class exception_group : public std::runtime_error {
-public:
-    exception_group(const std::string& message, std::vector<std::exception_ptr> errors)
-        : std::runtime_error(message), errors_(std::move(errors)) {}
-    [[nodiscard]] const std::vector<std::exception_ptr>& exceptions() const noexcept {
-        return errors_;
-    }
-
-private:
-    std::vector<std::exception_ptr> errors_;
 };
 
 }  // namespace weft

@@ -126,8 +126,9 @@ void fork_node::inherit_level() noexcept {
 /// By whoever comes first: a second request would interrupt its clean-up.
 void fork_node::hear_of_a_failure() noexcept {
     if (heard_.exchange(true, std::memory_order_relaxed)) return;  // once: no edge
-    request_cancel(*this,
-                   make_reason("a sibling failed", std::source_location::current(), owner->id()));
+    const char* const why =
+        join->has(join_scope::decided) ? "a sibling was first" : "a sibling failed";
+    request_cancel(*this, make_reason(why, std::source_location::current(), owner->id()));
 }
 
 /// Home: `root` runs children in its place, down to the coroutine `running`; null: the innermost
@@ -197,9 +198,18 @@ void child_failed(join_scope& join, const runnable& self,
     if ((before & mine) == 0) {
         std::construct_at(cancellation ? &join.cancellation_ : &join.error_, error);
     }
+    join.stop_siblings(self, before);
+}
+
+void join_scope::decide(promise_base& child) noexcept {
+    stop_siblings(child.in_place(), children_.mark(sibling_failed | decided));  // J5
+}
+
+/// `self` has set the mark, which were these before.
+void join_scope::stop_siblings(const runnable& self, unsigned before) noexcept {
     // Asked by the first failure or by the parent: a second time would interrupt their clean-up.
-    if ((before & (scope::sibling_failed | scope::parent_cancelled)) != 0) return;
-    for (fork_node* node = join.children_.first(); node != nullptr; node = node->next) {
+    if ((before & (sibling_failed | parent_cancelled)) != 0) return;
+    for (fork_node* node = children_.first(); node != nullptr; node = node->next) {
         if (node != &self) node->hear_of_a_failure();
     }
 }
@@ -255,6 +265,19 @@ void join_scope::end_slowly() {
     if (has(error_claimed)) std::rethrow_exception(error_);
     if (has(cancellation_claimed)) std::rethrow_exception(cancellation_);
     if (requested) throw_cancelled(self);
+}
+
+void join_scope::end_decided() noexcept {
+    const destroys_shared at_the_end{*this};
+    runnable& self = caller_->current();  // as in end_slowly()
+    if (has(shared) && wait_.cancel_requested) deliver_again(self, asked_because_);
+}
+
+void join_scope::end_undecided() {
+    const destroys_shared at_the_end{*this};
+    runnable& self = caller_->current();
+    const bool taken = self.lifecycle.take_requests();
+    if (taken || (has(shared) && wait_.cancel_requested)) throw_cancelled(self);
 }
 
 void join_scope::destroy_shared() noexcept {

@@ -191,8 +191,15 @@ bool request_cancel(runnable& self, reason_ref why) noexcept {
     return request(self, why, trace::cancel_cause::request).duty != duty::refused;
 }
 
-std::uint32_t request_cancel_in_scope(runnable& self, reason_ref why) noexcept {
-    return request(self, why, trace::cancel_cause::timeout).epoch;
+std::uint32_t request_cancel_in_scope(runnable& self, reason_ref why,
+                                      trace::cancel_cause cause) noexcept {
+    return request(self, why, cause).epoch;
+}
+
+void deliver_again(runnable& self, const reason_ref& why) noexcept {
+    if (self.lifecycle.pending_requests() != 0) return;  // one delivery is for all of them
+    static_cast<void>(request(self, why, trace::cancel_cause::scope));
+    self.lifecycle.uncancel();
 }
 
 void throw_cancelled(runnable& self) {

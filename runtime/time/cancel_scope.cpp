@@ -51,7 +51,7 @@ public:
         disarm();
         if (!cancelled_) return false;
         const bool is_outermost = level::lower(self.lifecycle) == 0;
-        const bool is_alone = self.lifecycle.withdraw(epoch_) <= baseline_;
+        const bool is_alone = self.lifecycle.withdraw(epoch_, baseline_) <= baseline_;
         caught_ = ended_cancelled && is_outermost && is_alone;
         return caught_;
     }

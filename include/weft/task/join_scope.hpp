@@ -74,6 +74,13 @@ protected:
         if (outer_ != nullptr && outer_->has(any)) [[unlikely]]  // whose parent's place this is in
             end_slowly();
     }
+    /// `child`, which runs now, is the one that counts: the others are asked to stop.
+    void decide(promise_base& child) noexcept;
+    /// The same as end() after a child has decided: throws nothing. A request to the parent went to
+    /// the children, and is undelivered again.
+    void end_decided() noexcept;
+    /// No child has: throws `cancelled` if the parent was asked to stop.
+    void end_undecided();
 
 private:
     friend struct fork_node;
@@ -90,6 +97,7 @@ private:
         sibling_failed = 4,
         parent_cancelled = 8,
         shared = 16,
+        decided = 32,
         any = ~0u
     };
     /// What the published parent waits on.
@@ -113,6 +121,7 @@ private:
         return parent_.load(std::memory_order_acquire);  // J7: a node that the home made
     }
     void enlist(fork_node& node) noexcept;
+    void stop_siblings(const runnable& self, unsigned before) noexcept;
     [[nodiscard]] fork_node& give_node(promise_base& innermost, std::int64_t open,
                                        worker_port& here) noexcept;
     static bool share_all(runnable& root, promise_base* running, bool holds_one) noexcept;

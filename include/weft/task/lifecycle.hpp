@@ -89,8 +89,9 @@ public:
     /// Ends the life. With `plain_value` an undelivered request prevents that and false is
     /// returned: the body missed it, so the outcome must be a cancellation.
     [[nodiscard]] bool finish(bool plain_value) noexcept;
-    /// Ends a scope's own request made with `epoch`; returns the requests that remain counted.
-    std::uint32_t withdraw(std::uint32_t epoch) noexcept;
+    /// Ends a scope's own request made with `epoch`; returns the requests that remain counted. If
+    /// no more than were `seen` before the scope, nobody asks any more: nothing is undelivered.
+    std::uint32_t withdraw(std::uint32_t epoch, std::uint32_t seen = 0) noexcept;
 
     // Waker.
     [[nodiscard]] wake_duty wake() noexcept;
@@ -158,11 +159,12 @@ bool lifecycle<Env>::finish(bool plain_value) noexcept {
 }
 
 template <class Env>
-std::uint32_t lifecycle<Env>::withdraw(std::uint32_t request_epoch) noexcept {
-    word before = update([request_epoch](word v) {
+std::uint32_t lifecycle<Env>::withdraw(std::uint32_t request_epoch, std::uint32_t seen) noexcept {
+    word before = update([=](word v) {
         if (counted(v) != 0) v -= counted_one;
-        if (undelivered(v) != 0 && epoch(v) == request_epoch) v -= request_one;
-        return v;
+        if (undelivered(v) == 0) return v;
+        if (counted(v) <= seen) return next_epoch(v & ~request_mask);
+        return epoch(v) == request_epoch ? v - request_one : v;
     });
     return counted(before) == 0 ? 0 : counted(before) - 1;
 }
@@ -206,12 +208,10 @@ auto lifecycle<Env>::release(cancel_outcome outcome) noexcept -> release_duty {
         if (mutated<Env>(mutation::lifecycle_forget_deferred_wake)) return v;
         return (v & woken_bit) != 0 ? v & ~woken_bit & ~state_mask : v;
     });
-    if (outcome == cancel_outcome::unlinked) return release_duty::enqueue;
     bool woken = (before & woken_bit) != 0;
-    if (outcome == cancel_outcome::forwarded && undelivered(before) > request_one && !woken) {
-        return release_duty::handle_again;
-    }
-    return woken ? release_duty::enqueue : release_duty::none;
+    if (outcome == cancel_outcome::unlinked || woken) return release_duty::enqueue;
+    bool again = outcome == cancel_outcome::forwarded && undelivered(before) > request_one;
+    return again ? release_duty::handle_again : release_duty::none;
 }
 
 template <class Env>

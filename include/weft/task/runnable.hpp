@@ -152,7 +152,13 @@ void wake(runnable& self) noexcept;
 bool request_cancel(runnable& self, reason_ref why) noexcept;
 
 /// The same for a scope inside `self`, which cannot be done; returns the epoch for withdraw().
-std::uint32_t request_cancel_in_scope(runnable& self, reason_ref why) noexcept;
+std::uint32_t request_cancel_in_scope(
+    runnable& self, reason_ref why,
+    trace::cancel_cause cause = trace::cancel_cause::timeout) noexcept;
+
+/// Inside `self`: a request that went to something it awaited, or was delivered there, and that
+/// whoever awaits further out must see as well is undelivered again. It is not counted again.
+void deliver_again(runnable& self, const reason_ref& why) noexcept;
 
 /// Takes the undelivered requests at a resumption: true if the caller must now throw.
 [[nodiscard]] inline bool must_deliver_cancel(runnable& self, const operation& completed) noexcept {
