@@ -125,15 +125,15 @@ void group_core::add(group_member& m, task_state& child, start_wait* starter) no
 
 /// Suspends a child before its first step. False: its turn has come, or it was cancelled.
 bool group_core::waits_for_turn(group_member& m, task_state& child) noexcept {
-    for (bool heed_cancel = true;;) {
-        switch (child.lifecycle.try_suspend(heed_cancel)) {
+    for (life::heed heeded = life::heed::all;;) {
+        switch (child.lifecycle.try_suspend(heeded)) {
             case life::suspension::suspended:
                 return true;
             case life::suspension::woken:
                 return false;
             case life::suspension::cancel_pending:
                 if (m.unlink() == life::cancel_outcome::unlinked) return false;
-                heed_cancel = false;  // its turn comes, and the wake-up is on its way
+                heeded = life::heed::nothing;  // its turn comes, and the wake-up is on its way
         }
     }
 }

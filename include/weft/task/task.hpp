@@ -130,7 +130,10 @@ struct task_access {
         return task<T>{record};
     }
     static any_task adopt(task_state* state) noexcept { return any_task{state}; }
-    static task_state* state(const any_task& t) noexcept { return t.state_; }
+    template <class Handle>
+    static task_state* state(const Handle& t) noexcept {
+        return t.state_;
+    }
     template <class Future>
     static any_task handle_of(const Future& f) noexcept {
         return f;
