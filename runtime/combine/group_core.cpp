@@ -44,7 +44,13 @@ constinit const completion_kind group_member::on_done{
             auto& self = static_cast<group_member&>(node);
             self.core_->child_done(self);
         },
-    .waiter = nullptr,
+    .waiter =
+        [](completion_node& node) noexcept {
+            // A child of the group keeps the owner, which waits for it sooner or later.
+            task_state* const owner = static_cast<group_member&>(node).core_->owner_->owner;
+            owner->retain();
+            return owner;
+        },
 };
 
 /// What is not queued any more has been given its turn, and will be woken.

@@ -34,8 +34,10 @@ coro<> two_with_one_turn(task_group& group, gate& g) {
     co_return;
 }
 
+/// And for the gate, as in task_group_test.cpp.
 coro<> waits_with_a_limit(gate& g) {
     co_await task_group::run(task_group_options{.limit = 1}, two_with_one_turn, std::ref(g));
+    co_await g;
 }
 
 // ---- start

@@ -32,7 +32,11 @@ coro<> awaits_one_child(task_group& group, gate& g) {
     co_await child;
 }
 
-coro<> waits_at_the_end(gate& g) { co_await task_group::run(one_child, std::ref(g)); }
+/// And for the gate: at shutdown the child may be cancelled, which is no failure, before the owner.
+coro<> waits_at_the_end(gate& g) {
+    co_await task_group::run(one_child, std::ref(g));
+    co_await g;
+}
 
 coro<> waits_in_the_body(gate& g) { co_await task_group::run(awaits_one_child, std::ref(g)); }
 
