@@ -17,5 +17,6 @@
 #include "weft/sync/oneshot.hpp"
 #include "weft/sync/strand.hpp"
 #include "weft/task/create_task.hpp"
+#include "weft/task/task_local.hpp"
 #include "weft/time/sleep.hpp"
 #include "weft/time/with_timeout.hpp"

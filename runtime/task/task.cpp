@@ -41,6 +41,7 @@ coro<void> run_callbacks(any_task done_task, std::shared_ptr<failure_sink> sink)
             next = std::move(more.callbacks.front());
             more.callbacks.erase(more.callbacks.begin());
         }
+        static_cast<void>(current_runnable()->owner->exchange_context(std::move(next.context)));
         try {
             next.function(done_task);
         } catch (...) {
@@ -133,7 +134,8 @@ callback_token any_task::add_done_callback(std::move_only_function<void(any_task
     {
         std::unique_lock guard{more.mutex};
         try {
-            more.callbacks.push_back({more.last_token + 1, std::move(f)});
+            more.callbacks.push_back(
+                {more.last_token + 1, std::move(f), detail::context_to_pass_on()});
             token = ++more.last_token;
             if (!more.runner_registered) alive.get()->enlist(runner, detail::this_worker());
         } catch (...) {
@@ -197,17 +199,28 @@ weft::priority checked(weft::priority level) {
     throw std::invalid_argument("weft: a priority is latency, normal or background");
 }
 
-weft::priority priority_of_creator(worker_port* here) noexcept {
-    const runnable* creator = here == nullptr ? nullptr : here->current.get();
-    return creator == nullptr ? weft::priority::normal : creator->owner->priority();
+/// The runtime's own tasks work for many.
+[[gnu::noinline]] void pass_context_on(const task_state& creator, task_state& fresh) noexcept {
+    if (!fresh.hidden)
+        static_cast<void>(fresh.exchange_context(task_context::passed_on(creator.context())));
+}
+
+void inherit(task_state& fresh, const worker_port* here) noexcept {
+    const runnable* const creating = here == nullptr ? nullptr : here->current.get();
+    if (creating == nullptr) return;
+    const task_state& creator = *creating->owner;
+    fresh.set_priority(creator.priority());
+    if (creator.has_extras()) [[unlikely]]
+        pass_context_on(creator, fresh);
 }
 
 }  // namespace
 
 void begin_task(task_state& state, std::string_view name, std::optional<weft::priority> wanted,
                 runtime_port& runtime, worker_port* here) {
+    inherit(state, here);
     try {
-        state.set_priority(wanted ? checked(*wanted) : priority_of_creator(here));
+        if (wanted) state.set_priority(checked(*wanted));
         if (!name.empty()) state.set_name(name);
         runtime.enlist(state, here);
     } catch (...) {
