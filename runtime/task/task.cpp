@@ -27,8 +27,27 @@ std::string describe_current_exception() {
     }
 }
 
+/// Starts the callback runner, a task made beforehand so that completion allocates nothing. The
+/// runner owns it. Until the task is done they keep no handle to it.
+struct callback_starter : completion_node {
+    explicit callback_starter(task_state& task) noexcept : completion_node(kind), of(&task) {}
+    static const completion_kind kind;
+    void start() noexcept {
+        of->retain();
+        done_task = task_access::adopt(of);
+        submit(*runner);
+    }
+    task_state* of;
+    any_task done_task;
+    task_state* runner = nullptr;
+};
+
+constinit const completion_kind callback_starter::kind{
+    [](completion_node& node) noexcept { static_cast<callback_starter&>(node).start(); }, nullptr};
+
 /// Runs the callbacks of a task that is done, in order, until none is left.
-coro<void> run_callbacks(any_task done_task, std::shared_ptr<failure_sink> sink) {
+coro<void> run_callbacks(std::unique_ptr<callback_starter> by, std::shared_ptr<failure_sink> sink) {
+    const any_task done_task = std::move(by->done_task);
     task_extras& more = task_access::state(done_task)->extras();
     for (;;) {
         task_extras::callback next;
@@ -54,27 +73,15 @@ coro<void> run_callbacks(any_task done_task, std::shared_ptr<failure_sink> sink)
     }
 }
 
-/// Starts the callback runner, a task made beforehand so that completion allocates nothing.
-struct callback_starter : completion_node {
-    callback_starter() noexcept : completion_node(kind) {}
-    static const completion_kind kind;
-    static void start(completion_node& node) noexcept {
-        std::unique_ptr<callback_starter> self{static_cast<callback_starter*>(&node)};
-        submit(*task_access::state(self->runner));
-    }
-    task<void> runner;
-};
-
-constinit const completion_kind callback_starter::kind{&start, nullptr};
-
-/// A runner that is neither registered nor queued yet: to be either that or discarded.
-std::unique_ptr<callback_starter> prepare_callbacks(const any_task& of, runtime_port& runtime) {
-    auto starter = std::make_unique<callback_starter>();
-    auto body = run_callbacks(of, runtime.failures());
-    starter->runner =
-        task_access::adopt(task_record<void>::make(body, &runtime.any_worker(), runtime));
-    task_access::state(starter->runner)->hidden = true;
-    return starter;
+/// With a runner that is neither registered nor queued yet: to be either that or discarded.
+callback_starter& prepare_callbacks(task_state& of, runtime_port& runtime) {
+    auto starter = std::make_unique<callback_starter>(of);
+    callback_starter& prepared = *starter;
+    auto body = run_callbacks(std::move(starter), runtime.failures());
+    prepared.runner = task_record<void>::make(body, &runtime.any_worker(), runtime);
+    prepared.runner->hidden = true;
+    prepared.runner->leave_to_runtime();
+    return prepared;
 }
 
 }  // namespace
@@ -128,8 +135,8 @@ callback_token any_task::add_done_callback(std::move_only_function<void(any_task
     detail::task_extras& more = task.extras();
     detail::live_runtime alive{&task.runtime()};
     if (alive.get() == nullptr) throw runtime_closed();
-    auto starter = detail::prepare_callbacks(*this, *alive.get());
-    detail::task_state& runner = *detail::task_access::state(starter->runner);
+    detail::callback_starter& starter = detail::prepare_callbacks(task, *alive.get());
+    detail::task_state& runner = *starter.runner;
     callback_token token = 0;
     {
         std::unique_lock guard{more.mutex};
@@ -154,10 +161,7 @@ callback_token any_task::add_done_callback(std::move_only_function<void(any_task
             return token;
         }
     }
-    if (task.add_completion(*starter))
-        static_cast<void>(starter.release());
-    else
-        detail::submit(runner);
+    if (!task.add_completion(starter)) starter.start();
     return token;
 }
 

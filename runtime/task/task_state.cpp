@@ -255,11 +255,39 @@ bool task_state::claim_observation() noexcept {
 
 void task_state::drop() noexcept {
     // The last holder is alone, so it need not count down: it only needs the others' edges.
-    bool last = references_.load(std::memory_order_acquire) == 1 ||        // T1
-                references_.fetch_sub(1, std::memory_order_acq_rel) == 1;  // T1
-    if (!last) return;
+    const std::uint32_t seen = references_.load(std::memory_order_acquire);  // T1
+    if (seen != 1) {
+        if ((seen & drop_mark) != 0) [[unlikely]]
+            return drop_marked();
+        if (references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;  // T1
+    }
+    drop_last();
+}
+
+inline void task_state::drop_last() noexcept {
     if (outcome_ == outcome_kind::error) report_if_unobserved();
     ops->dispose(*this);
+}
+
+/// Of a task that is to be asked to stop when no handle is left.
+[[gnu::noinline]] void task_state::drop_marked() noexcept {
+    std::uint32_t seen = references_.load(std::memory_order_acquire);  // T1
+    for (;;) {
+        const std::uint32_t holders = seen & ~drop_mark;
+        if (holders == 1) return drop_last();
+        // Besides the runtime this is the last one. It takes the mark off, so that nobody asks a
+        // second time, and stays until it has asked.
+        const bool asks = holders == 2 && seen != holders && !is_done();
+        const std::uint32_t rest = asks ? holders : seen - 1;
+        if (!references_.compare_exchange_weak(seen, rest, std::memory_order_acq_rel,  // T1
+                                               std::memory_order_acquire)) {           // T1
+            continue;
+        }
+        if (!asks) return;
+        request_cancel(*this,
+                       make_reason("its last handle was dropped", std::source_location::current()));
+        return drop();
+    }
 }
 
 void task_state::report_if_unobserved() noexcept {

@@ -15,6 +15,15 @@
 
 namespace weft {
 
+/// What becomes of a task that is not done when its last handle goes.
+enum class drop_policy : std::uint8_t {
+    /// It goes on.
+    detach,
+    /// It is asked to stop, once. Who awaits it, and itself while it keeps a handle, counts as one
+    /// who has a handle; its done-callbacks do not.
+    cancel
+};
+
 /// How a task starts. Trivially destructible members only, so that a braced temporary is safe in a
 /// full expression with co_await on every compiler.
 struct task_options {
@@ -22,6 +31,7 @@ struct task_options {
     std::string_view name{};
     /// Empty: that of the task that creates it; outside of tasks, normal.
     std::optional<weft::priority> priority{};
+    drop_policy on_drop = drop_policy::detach;
 };
 
 namespace detail {
@@ -59,6 +69,7 @@ template <class T>
                                                  worker_port* here = this_worker()) {
     WEFT_CHECK(body.valid(), "create_task was given a coro that was awaited or moved from");
     auto handle = task_access::adopt(task_record<T>::make(body, worker, runtime));
+    if (options.on_drop == drop_policy::cancel) task_access::state(handle)->cancel_when_dropped();
     begin_task(*task_access::state(handle), options.name, options.priority, runtime, here);
     return handle;
 }

@@ -7,7 +7,8 @@
 //
 // Protocol: task control block             checked by: tests/stress/task_stress_test.cpp, TSan
 // Roles      runtime (holds one reference until done) · handles (any thread) · finisher (once)
-// Words      references: handles plus the runtime's one
+// Words      references: handles plus the runtime's one | the mark of a task that is to be asked to
+//            stop when its last handle goes; A3 and A4 are not for it
 //            awaiters: list of completion_node, newest first | 1 while a remover holds the list |
 //            closed once the task is done
 //            extras: null | the task-local values, marked | the seldom-needed part, which has those
@@ -120,6 +121,11 @@ public:
     [[nodiscard]] bool has_awaiters() const noexcept {
         return awaiters_.load(std::memory_order_acquire) != 0;  // T2
     }
+    /// For a new task that is to be asked to stop when its last handle goes, before it is
+    /// registered.
+    void cancel_when_dropped() noexcept {
+        references_.store(2 | drop_mark, std::memory_order_relaxed);  // T1: nobody knows it yet
+    }
     /// For a new task that is to have no handle, before it is registered.
     void leave_to_runtime() noexcept {
         references_.store(1, std::memory_order_relaxed);  // T1: nobody else knows it yet
@@ -207,6 +213,8 @@ private:
     [[nodiscard]] std::coroutine_handle<> leave_to(task_join& direct,
                                                    completion_node* others) noexcept;
     [[nodiscard]] bool try_leave_to_the_other_holder() noexcept;
+    void drop_last() noexcept;
+    void drop_marked() noexcept;
     void report_if_unobserved() noexcept;
 
     static constexpr std::uintptr_t context_mark = 1;
