@@ -89,8 +89,9 @@ public:
     runtime& operator=(const runtime&) = delete;
 
     /// Runs `body` as a task and blocks this thread until it is done; gives its value or throws
-    /// what it threw, `interrupted` if a signal ended it. Other tasks go on afterwards. Throws
-    /// usage_error on a worker (await there instead), runtime_closed after close.
+    /// what it threw, `interrupted` if a signal ended it. Other tasks go on afterwards. The task
+    /// begins with the task-local values that the last one to end here has left. Throws usage_error
+    /// on a worker (await there instead), runtime_closed after close.
     template <class T>
     T block_on(coro<T> body);
 
@@ -119,7 +120,8 @@ private:
     runtime(detail::runtime_access by, std::unique_ptr<detail::runtime_core> core);
     /// Watches signals from here on, before the main task can be seen running.
     [[nodiscard]] std::shared_ptr<detail::main_wait> prepare_to_block() const;
-    static void block_until_done(detail::main_wait& wait, const any_task& main);
+    void begin_main(const any_task& main);
+    void block_until_done(detail::main_wait& wait, const any_task& main);
     [[nodiscard]] detail::runtime_port& port() const;
     [[nodiscard]] detail::worker_port& any_worker() const;
     void inject(const any_task& ready);
@@ -147,7 +149,8 @@ task<T> runtime::spawn(coro<T> body, task_options options) {
 template <class T>
 T runtime::block_on(coro<T> body) {
     auto wait = prepare_to_block();
-    task<T> main = spawn(std::move(body));
+    task<T> main = detail::start_task(body, {}, &any_worker(), port());
+    begin_main(main);
     block_until_done(*wait, main);
     if constexpr (std::is_void_v<T>)
         main.result();

@@ -320,6 +320,7 @@ void worker::renew_budget(std::uint32_t forks) noexcept {
 }
 
 bool worker::renew_fork_budget() noexcept {
+    if (nested_ != 0) return false;  // start_here.cpp
     bursts_.add(1);
     if (!look_for_others()) return false;
     renew_budget(is_in_background() ? fairness::background_forks_per_turn

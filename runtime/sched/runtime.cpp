@@ -91,6 +91,11 @@ std::shared_ptr<detail::main_wait> runtime::prepare_to_block() const {
     return std::make_shared<detail::main_wait>(core_->options().handle_signals);
 }
 
+void runtime::begin_main(const any_task& main) {
+    core_->begin_main(*detail::task_access::state(main));
+    inject(main);
+}
+
 void runtime::block_until_done(detail::main_wait& wait, const any_task& main) {
     detail::completion_latch& latch = *wait.latch;
     latch.watch(*detail::task_access::state(main));
@@ -103,6 +108,7 @@ void runtime::block_until_done(detail::main_wait& wait, const any_task& main) {
         }
         latch.wait(seen, detail::time_point::max());
     }
+    core_->end_main(*detail::task_access::state(main));
     int number = wait.signals ? wait.signals->taken() : 0;
     if (number != 0 && main.cancelled() && main.uncancel() == 0) throw interrupted(number);
 }

@@ -245,6 +245,19 @@ void runtime_core::enlist(task_state& task, worker_port* here) {
     }
 }
 
+void runtime_core::begin_main(task_state& main) noexcept {
+    std::lock_guard guard{context_mutex_};
+    static_cast<void>(main.exchange_context(main_context_));
+    main.keeps_context = true;
+}
+
+void runtime_core::end_main(task_state& main) noexcept {
+    const context_ref left = main.exchange_context({});
+    context_ref values = task_context::passed_on(left.get());  // destroyed outside the lock
+    std::lock_guard guard{context_mutex_};
+    std::swap(main_context_, values);
+}
+
 void runtime_core::delist(task_state& task, worker_port& here) noexcept {
     WEFT_DCHECK(&here == own_worker(this_worker()), "a task ended on a worker that is not its own");
     registry_.remove(task, static_cast<worker&>(here).index());

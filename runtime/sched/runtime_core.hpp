@@ -61,6 +61,10 @@ public:
     /// be destroyed.
     void start();
 
+    /// Before it is queued, and once it is done: the task-local values that main tasks hand on.
+    void begin_main(task_state& main) noexcept;
+    void end_main(task_state& main) noexcept;
+
     // runtime_port
     void inject(runnable& ready) noexcept override;
     void enlist(task_state& task, worker_port* here) override;
@@ -132,6 +136,8 @@ private:
     env::atomic<bool> closing_{false};
     env::atomic<std::uint32_t> injectors_{0};
     env::atomic<std::uint32_t> attached_{0};  // workers that have reached their loop
+    std::mutex context_mutex_;
+    context_ref main_context_;  // guarded by context_mutex_: what the last main task left
     std::mutex close_mutex_;
     bool closed_ = false;
     bool abandoned_ = false;  // stuck tasks were left behind: the threads go on, this is leaked

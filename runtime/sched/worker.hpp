@@ -86,6 +86,7 @@ public:
     void submit_woken(runnable& ready) noexcept override;
     std::coroutine_handle<> submit_and_leave(runnable& ready) noexcept override;
     void submit_back(runnable& ready) noexcept override;
+    void start_here(task_state& fresh) noexcept override;
     std::coroutine_handle<> run_if_next(task_state& wanted, task_join& by) noexcept override;
     void arm(timer_waiter& entry, time_point deadline) noexcept override;
     reactor_shard& reactor() noexcept override { return reactor_; }
@@ -194,6 +195,8 @@ private:
     }
     void look_around() noexcept;
     bool renew_fork_budget() noexcept override;
+    // start_here.cpp
+    [[nodiscard]] bool may_start_here(const task_state& fresh) const noexcept;
     bool renew_ready_awaits() noexcept override;
     [[nodiscard]] bool look_for_others() noexcept;
     [[nodiscard]] bool is_burst_over() noexcept;
@@ -274,6 +277,7 @@ private:
     std::uint32_t slot_streak_ = 0;  // runnables taken from the slot in a row
     std::int64_t below_ = 0;         // where the forks of the background run begin
     std::uint32_t portions_ = 0;     // of forks that it has had
+    std::uint32_t nested_ = 0;       // tasks that start here inside of one another
     bool has_ranks_ = false;         // there was a task here that is not normal
     bool owes_ready_ = false;        // after a look: a turn to the oldest normal task
     bool background_first_ = false;  // of what is due at the next look around

@@ -160,6 +160,8 @@ strand_core::drive_result strand_core::run_jobs(strand_wait*& next) noexcept {
             }
             auto& job = static_cast<strand_job&>(*first);
             job.run(job, *this);
+            if (driver_->has_extras()) [[unlikely]]  // no job sees what another has set
+                static_cast<void>(driver_->exchange_context({}));
             continue;
         }
         next = static_cast<strand_wait*>(first);

@@ -27,8 +27,46 @@ std::string describe_current_exception() {
     }
 }
 
+/// Queues the callback runner of a future. The end of the runtime waits for every task that it
+/// knows, and a future may never be done: so it is registered only now. Where no task is taken any
+/// more the callbacks are never called.
+void start_late(task_state& runner, runtime_port* home) noexcept {
+    try {
+        if (home == nullptr) throw runtime_closed();
+        home->enlist(runner, this_worker());
+    } catch (...) {
+        return runner.discard();
+    }
+    submit(runner);
+}
+
+/// Starts the callback runner, a task made beforehand so that completion allocates nothing. The
+/// runner owns it. Until the task is done they keep no handle to it.
+struct callback_starter : completion_node {
+    explicit callback_starter(task_state& task) noexcept : completion_node(kind), of(&task) {}
+    static const completion_kind kind;
+    static void on_done(completion_node& node) noexcept {
+        auto& self = static_cast<callback_starter&>(node);
+        if (!self.of->is_future()) return self.start(nullptr);
+        const live_runtime alive{&self.of->runtime()};
+        self.start(alive.get());
+    }
+    /// `home`: of a future, the runtime, or null if that is gone.
+    void start(runtime_port* home) noexcept {
+        of->retain();
+        done_task = task_access::adopt(of);
+        of->is_future() ? start_late(*runner, home) : submit(*runner);
+    }
+    task_state* of;
+    any_task done_task;
+    task_state* runner = nullptr;
+};
+
+constinit const completion_kind callback_starter::kind{&on_done, nullptr};
+
 /// Runs the callbacks of a task that is done, in order, until none is left.
-coro<void> run_callbacks(any_task done_task, std::shared_ptr<failure_sink> sink) {
+coro<void> run_callbacks(std::unique_ptr<callback_starter> by, std::shared_ptr<failure_sink> sink) {
+    const any_task done_task = std::move(by->done_task);
     task_extras& more = task_access::state(done_task)->extras();
     for (;;) {
         task_extras::callback next;
@@ -41,6 +79,7 @@ coro<void> run_callbacks(any_task done_task, std::shared_ptr<failure_sink> sink)
             next = std::move(more.callbacks.front());
             more.callbacks.erase(more.callbacks.begin());
         }
+        static_cast<void>(current_runnable()->owner->exchange_context(std::move(next.context)));
         try {
             next.function(done_task);
         } catch (...) {
@@ -53,46 +92,15 @@ coro<void> run_callbacks(any_task done_task, std::shared_ptr<failure_sink> sink)
     }
 }
 
-/// Queues a callback runner that no registry knows yet. Where none takes it any more, the callbacks
-/// are never called.
-void start_late(task_state& runner, runtime_port* home) noexcept {
-    try {
-        if (home == nullptr) throw runtime_closed();
-        home->enlist(runner, this_worker());
-    } catch (...) {
-        return runner.discard();
-    }
-    submit(runner);
-}
-
-/// Starts the callback runner, a task made beforehand so that completion allocates nothing. That of
-/// a future is registered only then: the end of the runtime waits for every task that it knows, and
-/// a future may never be done.
-struct callback_starter : completion_node {
-    callback_starter() noexcept : completion_node(kind) {}
-    static const completion_kind kind;
-    static void start(completion_node& node) noexcept {
-        std::unique_ptr<callback_starter> self{static_cast<callback_starter*>(&node)};
-        task_state& runner = *task_access::state(self->runner);
-        if (!self->of_future) return submit(runner);
-        const live_runtime alive{&runner.runtime()};
-        start_late(runner, alive.get());
-    }
-    task<void> runner;
-    bool of_future = false;
-};
-
-constinit const completion_kind callback_starter::kind{&start, nullptr};
-
-/// A runner that is neither registered nor queued yet: to be either that or discarded.
-std::unique_ptr<callback_starter> prepare_callbacks(const any_task& of, runtime_port& runtime) {
-    auto starter = std::make_unique<callback_starter>();
-    auto body = run_callbacks(of, runtime.failures());
-    starter->runner =
-        task_access::adopt(task_record<void>::make(body, &runtime.any_worker(), runtime));
-    task_access::state(starter->runner)->hidden = true;
-    starter->of_future = task_access::state(of)->is_future();
-    return starter;
+/// With a runner that is neither registered nor queued yet: to be either that or discarded.
+callback_starter& prepare_callbacks(task_state& of, runtime_port& runtime) {
+    auto starter = std::make_unique<callback_starter>(of);
+    callback_starter& prepared = *starter;
+    auto body = run_callbacks(std::move(starter), runtime.failures());
+    prepared.runner = task_record<void>::make(body, &runtime.any_worker(), runtime);
+    prepared.runner->hidden = true;
+    prepared.runner->leave_to_runtime();
+    return prepared;
 }
 
 }  // namespace
@@ -146,15 +154,16 @@ callback_token any_task::add_done_callback(std::move_only_function<void(any_task
     detail::task_extras& more = task.extras();
     detail::live_runtime alive{&task.runtime()};
     if (alive.get() == nullptr) throw runtime_closed();
-    auto starter = detail::prepare_callbacks(*this, *alive.get());
-    detail::task_state& runner = *detail::task_access::state(starter->runner);
+    detail::callback_starter& starter = detail::prepare_callbacks(task, *alive.get());
+    detail::task_state& runner = *starter.runner;
     callback_token token = 0;
     {
         std::unique_lock guard{more.mutex};
         try {
-            more.callbacks.push_back({more.last_token + 1, std::move(f)});
+            more.callbacks.push_back(
+                {more.last_token + 1, std::move(f), detail::context_to_pass_on()});
             token = ++more.last_token;
-            if (!more.runner_registered && !starter->of_future)
+            if (!more.runner_registered && !task.is_future())
                 alive.get()->enlist(runner, detail::this_worker());
         } catch (...) {
             // What it captured may lock this or any runtime when it goes: not in here.
@@ -172,12 +181,7 @@ callback_token any_task::add_done_callback(std::move_only_function<void(any_task
             return token;
         }
     }
-    if (task.add_completion(*starter))
-        static_cast<void>(starter.release());
-    else if (starter->of_future)
-        detail::start_late(runner, alive.get());
-    else
-        detail::submit(runner);
+    if (!task.add_completion(starter)) starter.start(alive.get());
     return token;
 }
 
@@ -219,17 +223,28 @@ weft::priority checked(weft::priority level) {
     throw std::invalid_argument("weft: a priority is latency, normal or background");
 }
 
-weft::priority priority_of_creator(worker_port* here) noexcept {
-    const runnable* creator = here == nullptr ? nullptr : here->current.get();
-    return creator == nullptr ? weft::priority::normal : creator->owner->priority();
+/// The runtime's own tasks work for many.
+[[gnu::noinline]] void pass_context_on(const task_state& creator, task_state& fresh) noexcept {
+    if (!fresh.hidden)
+        static_cast<void>(fresh.exchange_context(task_context::passed_on(creator.context())));
+}
+
+void inherit(task_state& fresh, const worker_port* here) noexcept {
+    const runnable* const creating = here == nullptr ? nullptr : here->current.get();
+    if (creating == nullptr) return;
+    const task_state& creator = *creating->owner;
+    fresh.set_priority(creator.priority());
+    if (creator.has_extras()) [[unlikely]]
+        pass_context_on(creator, fresh);
 }
 
 }  // namespace
 
 void begin_task(task_state& state, std::string_view name, std::optional<weft::priority> wanted,
                 runtime_port& runtime, worker_port* here) {
+    inherit(state, here);
     try {
-        state.set_priority(wanted ? checked(*wanted) : priority_of_creator(here));
+        if (wanted) state.set_priority(checked(*wanted));
         if (!name.empty()) state.set_name(name);
         runtime.enlist(state, here);
     } catch (...) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the weft authors
 
-// The seldom-needed part of a task: its name, its done-callbacks, and whom to tell about an
-// exception that nobody observed.
+// The seldom-needed part of a task: its name, its done-callbacks, its task-local values, and whom
+// to tell about an exception that nobody observed.
 #pragma once
 
 #include <functional>
@@ -20,6 +20,7 @@ struct task_extras {
     struct callback {
         callback_token token = 0;
         std::move_only_function<void(any_task)> function;
+        context_ref context;  // of whoever registered it
     };
 
     std::mutex mutex;
@@ -28,6 +29,7 @@ struct task_extras {
     callback_token last_token = 0;       // guarded by mutex
     bool runner_registered = false;      // guarded by mutex
     std::shared_ptr<failure_sink> sink;  // written by the finisher before the outcome is published
+    context_ref context;                 // see task_state::exchange_context
 };
 
 }  // namespace weft::detail

@@ -128,8 +128,15 @@ completion_node* task_state::close_awaiters() noexcept {
     }
 }
 
-bool task_state::complete_value() noexcept {
+/// The body has ended, and nobody knows yet.
+void task_state::meet_end() noexcept {
     meet_requests(*worker);
+    if (has_extras() && !keeps_context) [[unlikely]]
+        static_cast<void>(exchange_context({}));
+}
+
+bool task_state::complete_value() noexcept {
+    meet_end();
     outcome_ = outcome_kind::value;
     if (lifecycle.finish(true)) {
         trace::task_finish(worker->trace, trace::finish_result::value, runs, 0);
@@ -140,7 +147,7 @@ bool task_state::complete_value() noexcept {
 }
 
 void task_state::complete_error(std::exception_ptr error) noexcept {
-    meet_requests(*worker);
+    meet_end();
     bool by_cancellation = is_cancellation(error);
     keep_outcome(std::move(error), by_cancellation ? outcome_kind::cancelled : outcome_kind::error);
     if (!by_cancellation) keep_sink(*runtime_);
@@ -252,11 +259,39 @@ bool task_state::claim_observation() noexcept {
 
 void task_state::drop() noexcept {
     // The last holder is alone, so it need not count down: it only needs the others' edges.
-    bool last = references_.load(std::memory_order_acquire) == 1 ||        // T1
-                references_.fetch_sub(1, std::memory_order_acq_rel) == 1;  // T1
-    if (!last) return;
+    const std::uint32_t seen = references_.load(std::memory_order_acquire);  // T1
+    if (seen != 1) {
+        if ((seen & drop_mark) != 0) [[unlikely]]
+            return drop_marked();
+        if (references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;  // T1
+    }
+    drop_last();
+}
+
+inline void task_state::drop_last() noexcept {
     if (outcome_ == outcome_kind::error) report_if_unobserved();
     ops->dispose(*this);
+}
+
+/// Of a task that is to be asked to stop when no handle is left.
+[[gnu::noinline]] void task_state::drop_marked() noexcept {
+    std::uint32_t seen = references_.load(std::memory_order_acquire);  // T1
+    for (;;) {
+        const std::uint32_t holders = seen & ~drop_mark;
+        if (holders == 1) return drop_last();
+        // Besides the runtime this is the last one. It takes the mark off, so that nobody asks a
+        // second time, and stays until it has asked.
+        const bool asks = holders == 2 && seen != holders && !is_done();
+        const std::uint32_t rest = asks ? holders : seen - 1;
+        if (!references_.compare_exchange_weak(seen, rest, std::memory_order_acq_rel,  // T1
+                                               std::memory_order_acquire)) {           // T1
+            continue;
+        }
+        if (!asks) return;
+        request_cancel(*this,
+                       make_reason("its last handle was dropped", std::source_location::current()));
+        return drop();
+    }
 }
 
 void task_state::report_if_unobserved() noexcept {
@@ -275,18 +310,56 @@ void task_state::report_if_unobserved() noexcept {
 
 task_state::~task_state() {
     if (has_error()) std::destroy_at(&ended_with);
+    if (has_extras()) [[unlikely]]
+        destroy_extras();
+}
+
+/// The values are in the extras, if there are any.
+void task_state::destroy_extras() noexcept {
+    static_cast<void>(exchange_context({}));
     delete extras_if_any();
 }
 
-task_extras& task_state::extras() {
-    task_extras* present = extras_if_any();
-    if (present != nullptr) return *present;
-    auto fresh = std::make_unique<task_extras>();
-    if (extras_.compare_exchange_strong(present, fresh.get(), std::memory_order_acq_rel,  // T2
-                                        std::memory_order_acquire)) {                     // T2
-        return *fresh.release();
+const task_context* task_state::context_of(std::uintptr_t word) noexcept {
+    return (word & context_mark) != 0 ? reinterpret_cast<const task_context*>(word & ~context_mark)
+                                      : nullptr;
+}
+
+const task_context* task_state::context() const noexcept {
+    const std::uintptr_t word = extras_.load(std::memory_order_acquire);  // T4
+    const task_extras* const more = extras_of(word);
+    return more != nullptr ? more->context.get() : context_of(word);
+}
+
+context_ref task_state::exchange_context(context_ref fresh) noexcept {
+    const auto address = reinterpret_cast<std::uintptr_t>(fresh.get());
+    const std::uintptr_t wanted = address == 0 ? 0 : address | context_mark;
+    std::uintptr_t present = extras_.load(std::memory_order_acquire);  // T4
+    for (;;) {
+        if (task_extras* const more = extras_of(present))
+            return std::exchange(more->context, std::move(fresh));
+        if (extras_.compare_exchange_weak(present, wanted, std::memory_order_acq_rel,  // T4
+                                          std::memory_order_acquire)) {                // T4
+            static_cast<void>(fresh.release());
+            return context_ref::adopt(context_of(present));
+        }
     }
-    return *present;
+}
+
+task_extras& task_state::extras() {
+    std::uintptr_t present = extras_.load(std::memory_order_acquire);  // T4
+    if (task_extras* const more = extras_of(present)) return *more;
+    auto fresh = std::make_unique<task_extras>();
+    for (;;) {
+        const auto wanted = reinterpret_cast<std::uintptr_t>(fresh.get());
+        fresh->context = context_ref::adopt(context_of(present));
+        if (extras_.compare_exchange_weak(present, wanted, std::memory_order_acq_rel,  // T4
+                                          std::memory_order_acquire)) {                // T4
+            return *fresh.release();
+        }
+        static_cast<void>(fresh->context.release());  // they are the word's still
+        if (task_extras* const more = extras_of(present)) return *more;
+    }
 }
 
 std::string task_state::name() const {

@@ -22,6 +22,14 @@ namespace {
 
 coro<int> returns(int value) { co_return value; }
 
+const task_local<int> left_behind{-1};
+
+coro<int> leaves_behind(int value) {
+    const int found = left_behind.get();
+    left_behind.set(value);
+    co_return found;
+}
+
 coro<> fails_with(const char* text) {
     co_await yield();
     throw std::invalid_argument(text);
@@ -168,6 +176,16 @@ TEST_CASE("C008 tasks live on between two blocking calls of one runtime") {
         r.block_on(starts_detached(sets_after(2 * unit(), flag)));
         r.block_on(coro_sleep(4 * unit()));
         CHECK(flag == 1);
+    });
+}
+
+TEST_CASE("C009 a main task begins with the task-local values that the last one left") {
+    on_workers(multi, [](unsigned workers) {
+        runtime r{{.workers = workers}};
+        CHECK(r.block_on(leaves_behind(1)) == -1);
+        CHECK(r.block_on(leaves_behind(2)) == 1);
+        CHECK(r.block_on(leaves_behind(3)) == 2);
+        CHECK(run(leaves_behind(4), {.workers = workers}) == -1);  // another runtime
     });
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the weft authors
 
-// Section B: starting tasks, and what their handles say. Section C: introspection.
+// Section B: starting tasks, and what their handles say. Section C: introspection (its task-local
+// values are in section_c_test.cpp).
 #include "weft/task/create_task.hpp"
 
 #include <algorithm>
@@ -203,6 +204,53 @@ coro<> awaits_without_tasks() {
     CHECK(all_tasks().size() == tasks);
 }
 
+coro<std::string> logs_around_a_wait(event_log& log, gate& g) {
+    const any_task before = current_task();
+    log.add("1");
+    co_await g;
+    log.add("2");
+    co_return current_task() == before ? before.name() : "another task";
+}
+
+coro<> throws_at_once() {
+    throw std::invalid_argument("at once");
+    co_return;
+}
+
+coro<int> gives_five() { co_return 5; }
+
+coro<> starts_eagerly() {
+    const any_task self = current_task();
+    event_log log;
+    gate g;
+    auto t =
+        create_task(logs_around_a_wait(log, g), {.name = "eager", .start = start_policy::eager});
+    CHECK(log.lines() == std::vector<std::string>{"1"});
+    CHECK_FALSE(t.done());
+    CHECK(current_task() == self);
+    g.open();
+    const std::string name = co_await t;
+    CHECK(name == "eager");
+    CHECK(current_task() == self);
+    CHECK(log.lines() == std::vector<std::string>{"1", "2"});
+
+    task<> failed = create_task(throws_at_once(), {.start = start_policy::eager});
+    CHECK(failed.done());
+    std::string said;
+    try {
+        co_await failed;
+    } catch (const std::invalid_argument& e) {
+        said = e.what();
+    }
+    CHECK(said == "at once");
+
+    task<int> over = create_task(gives_five(), {.start = start_policy::eager});
+    CHECK(over.done());
+    CHECK_FALSE(over.cancel());
+    const int five = co_await over;
+    CHECK(five == 5);
+}
+
 coro<> finishes() { co_return; }
 
 coro<> lingers(gate& cancelled_now, gate& go) {
@@ -332,6 +380,10 @@ TEST_CASE("C029 an exception that nobody observed is reported once, an observed 
 
 TEST_CASE("C030 awaiting coroutines makes no task and no stack") {
     on_workers(multi, [](unsigned workers) { run(awaits_without_tasks(), {.workers = workers}); });
+}
+
+TEST_CASE("C032 an eager task runs inside of create_task until it first suspends") {
+    on_workers(multi, [](unsigned workers) { run(starts_eagerly(), {.workers = workers}); });
 }
 
 TEST_CASE("C038 all_tasks lists what is not done, cancelled tasks that clean up included") {

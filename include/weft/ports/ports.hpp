@@ -61,6 +61,9 @@ public:
     virtual std::coroutine_handle<> submit_and_leave(runnable& ready) noexcept = 0;
     /// Queues behind everything that this worker has ready: new tasks, and `yield`.
     virtual void submit_back(runnable& ready) noexcept = 0;
+    /// Starts a new task at once, inside of what runs here, and returns when it suspends or ends;
+    /// or queues it as submit_back does. It may be gone, or on another worker, afterwards.
+    virtual void start_here(task_state& fresh) noexcept = 0;
     /// What runs here is about to wait for `wanted`, a task: starts to run that, with `by` as its
     /// direct await, and returns what to resume, if it would be next anyway. Null: nothing has
     /// changed.

@@ -15,6 +15,27 @@
 
 namespace weft {
 
+/// When the body of a new task begins.
+enum class start_policy : std::uint8_t {
+    /// In its turn, after what is ready already.
+    queued,
+    /// At once, in create_task, which returns when the body suspends or ends; asyncio's eager
+    /// start. What it throws is the task's as always. With a chain of 32 such starts inside of one
+    /// another, in a child of when_all or a parallel loop, with another priority than its
+    /// creator's,
+    /// or started otherwise than by create_task, the task is queued.
+    eager
+};
+
+/// What becomes of a task that is not done when its last handle goes.
+enum class drop_policy : std::uint8_t {
+    /// It goes on.
+    detach,
+    /// It is asked to stop, once. Who awaits it, and itself while it keeps a handle, counts as one
+    /// who has a handle; its done-callbacks do not.
+    cancel
+};
+
 /// How a task starts. Trivially destructible members only, so that a braced temporary is safe in a
 /// full expression with co_await on every compiler.
 struct task_options {
@@ -22,6 +43,8 @@ struct task_options {
     std::string_view name{};
     /// Empty: that of the task that creates it; outside of tasks, normal.
     std::optional<weft::priority> priority{};
+    start_policy start = start_policy::queued;
+    drop_policy on_drop = drop_policy::detach;
 };
 
 namespace detail {
@@ -59,6 +82,7 @@ template <class T>
                                                  worker_port* here = this_worker()) {
     WEFT_CHECK(body.valid(), "create_task was given a coro that was awaited or moved from");
     auto handle = task_access::adopt(task_record<T>::make(body, worker, runtime));
+    if (options.on_drop == drop_policy::cancel) task_access::state(handle)->cancel_when_dropped();
     begin_task(*task_access::state(handle), options.name, options.priority, runtime, here);
     return handle;
 }
@@ -69,9 +93,9 @@ void begin_task(task_state& state, std::string_view name, std::optional<weft::pr
 
 }  // namespace detail
 
-/// Makes the coroutine a task of the current runtime: it is queued, and starts once the current
-/// task suspends or another worker takes it. With one worker, tasks start in the order of creation,
-/// unless memory runs out.
+/// Makes the coroutine a task of the current runtime: unless its options say otherwise it is
+/// queued, and starts once the current task suspends or another worker takes it. With one worker,
+/// tasks that are queued start in the order of creation, unless memory runs out.
 /// Throws usage_error outside a task, runtime_closed during the last phase of shutdown,
 /// std::invalid_argument for what is no priority, and std::bad_alloc; in each case the body never
 /// runs.
@@ -79,7 +103,10 @@ template <class T>
 [[gnu::always_inline]] inline task<T> create_task(coro<T> body, task_options options = {}) {
     detail::worker_port& worker = detail::worker_for_create_task();
     task<T> handle = detail::start_task(body, options, &worker, worker.runtime(), &worker);
-    worker.submit_back(*detail::task_access::state(handle));
+    if (options.start == start_policy::eager)
+        worker.start_here(*detail::task_access::state(handle));
+    else
+        worker.submit_back(*detail::task_access::state(handle));
     return handle;
 }
 

@@ -117,7 +117,7 @@ public:
     }
     ~promise() {
         if (record_ == nullptr) return;
-        if (!record_->is_done() && record_->has_other_holders()) {
+        if (!record_->is_done() && record_->is_wanted()) {
             static_cast<void>(record_->try_set_error(std::make_exception_ptr(broken_promise())));
         }
         record_->drop();

@@ -7,9 +7,12 @@
 //
 // Protocol: task control block             checked by: tests/stress/task_stress_test.cpp, TSan
 // Roles      runtime (holds one reference until done) · handles (any thread) · finisher (once)
-// Words      references: handles plus the runtime's one
+// Words      references: handles plus the runtime's one | the mark of a task that is to be asked to
+//            stop when its last handle goes; A3 and A4 are not for it
 //            awaiters: list of completion_node, newest first | 1 while a remover holds the list |
 //            closed once the task is done
+//            extras: null | the task-local values, marked | the seldom-needed part, which has those
+//            then as well
 //            observed: an exception was seen by somebody
 // Invariants A1 a node is notified once or removed, never both: both happen under the list's bit.
 //            A2 the outcome is written before the lifecycle word says done, read only after.
@@ -23,6 +26,8 @@
 // Edges      T1 last drop: every use of the block is before its deletion
 //            T2 add publishes the node → close acquires the list
 //            T3 close publishes the outcome to an adder who finds the list closed
+//            T4 extras' exchanges: what is there is whole. Anybody may put the seldom-needed part
+//               there; the values are exchanged by the task alone, before by whoever makes it
 // Shutdown   a handle may outlive its runtime: the block then refers to nothing of it but the
 //            failure handler, which it shares.
 #pragma once
@@ -39,6 +44,7 @@
 #include "weft/ports/priority.hpp"
 #include "weft/task/coro.hpp"
 #include "weft/task/runnable.hpp"
+#include "weft/task/task_context.hpp"
 
 namespace weft::detail {
 
@@ -119,9 +125,14 @@ public:
     [[nodiscard]] bool has_awaiters() const noexcept {
         return awaiters_.load(std::memory_order_acquire) != 0;  // T2
     }
-    /// By one holder: whether there are more. False stays so.
-    [[nodiscard]] bool has_other_holders() const noexcept {
-        return references_.load(std::memory_order_acquire) != 1;  // T1: others' last uses
+    /// Of a future, by its promise: whether anybody could learn what becomes of it. False stays so.
+    [[nodiscard]] bool is_wanted() const noexcept {
+        return references_.load(std::memory_order_acquire) != 1 || has_awaiters();  // T1
+    }
+    /// For a new task that is to be asked to stop when its last handle goes, before it is
+    /// registered.
+    void cancel_when_dropped() noexcept {
+        references_.store(2 | drop_mark, std::memory_order_relaxed);  // T1: nobody knows it yet
     }
     /// For a new task that is to have no handle, before it is registered.
     void leave_to_runtime() noexcept {
@@ -143,8 +154,17 @@ public:
     void throw_unless_value();
     [[nodiscard]] task_extras& extras();  // throws std::bad_alloc on first use
     [[nodiscard]] task_extras* extras_if_any() const noexcept {
-        return extras_.load(std::memory_order_acquire);  // T2: the extras' construction
+        return extras_of(extras_.load(std::memory_order_acquire));  // T4
     }
+    /// False: it has no task-local values either. A hint, but for the task itself.
+    [[nodiscard]] bool has_extras() const noexcept {
+        return extras_.load(std::memory_order_relaxed) != 0;  // whoever goes on acquires
+    }
+    /// Its task-local values, until they are exchanged; null if none is set. The task itself, or
+    /// whoever makes it; of main tasks also whoever waits for them.
+    [[nodiscard]] const task_context* context() const noexcept;
+    /// The same may exchange them; returns what was there.
+    context_ref exchange_context(context_ref fresh) noexcept;
 
 private:
     // First, so that it takes the room that is left in the runnable.
@@ -155,7 +175,8 @@ public:
     // lock.
     std::uintptr_t* registry_slot = nullptr;
     std::uint16_t registry_shard = 0;
-    bool hidden = false;  // the runtime's own: not in all_tasks()
+    bool hidden = false;         // the runtime's own: not in all_tasks()
+    bool keeps_context = false;  // at its end: a main task's values are for the next one
 
 protected:
     task_state(const runnable_ops& kind, worker_port* creator, runtime_port& runtime,
@@ -198,19 +219,30 @@ private:
     }
     void keep_outcome(std::exception_ptr error, outcome_kind how) noexcept;
     void keep_sink(runtime_port& runtime) noexcept;
+    void meet_end() noexcept;
+    [[nodiscard]] static task_extras* extras_of(std::uintptr_t word) noexcept {
+        return (word & context_mark) == 0 ? reinterpret_cast<task_extras*>(word) : nullptr;
+    }
+    [[nodiscard]] static const task_context* context_of(std::uintptr_t word) noexcept;
+    void destroy_extras() noexcept;
     [[nodiscard]] bool hold_awaiters(completion_node*& first) noexcept;
     [[nodiscard]] completion_node* close_awaiters() noexcept;
     [[nodiscard]] std::coroutine_handle<> leave_to(task_join& direct,
                                                    completion_node* others) noexcept;
     [[nodiscard]] bool try_leave_to_the_other_holder() noexcept;
+    void drop_last() noexcept;
+    void drop_marked() noexcept;
     void report_if_unobserved() noexcept;
+
+    static constexpr std::uintptr_t context_mark = 1;
+    static constexpr std::uint32_t drop_mark = std::uint32_t{1} << 31;
 
     // Beside registry_shard and hidden.
     real_environment::atomic<bool> observed_{false};
     real_environment::atomic<weft::priority> priority_{weft::priority::normal};
     outcome_kind outcome_ = outcome_kind::none;
     real_environment::atomic<std::uintptr_t> awaiters_{0};
-    real_environment::atomic<task_extras*> extras_{nullptr};
+    real_environment::atomic<std::uintptr_t> extras_{0};
     std::source_location location_;
     runtime_port* runtime_;
     std::uint64_t id_ = 0;
