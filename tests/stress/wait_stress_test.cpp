@@ -25,6 +25,8 @@ namespace {
 using dice = std::minstd_rand;
 
 struct tally {
+    explicit tally(bool with_cancellers) : cancels(with_cancellers) {}
+    const bool cancels;
     std::atomic<unsigned> begun{0};
     std::atomic<long> waits{0};
     std::atomic<long> outcomes{0};
@@ -48,6 +50,18 @@ coro<> outlasts(any_task t) {
             continue;
         }
     }
+}
+
+/// Asks `target` to stop at about the time at which a quick task ends.
+coro<> asks(any_task target, unsigned roll) {
+    if (roll % 2 == 1) co_await yield();
+    if (roll % 5 == 2) co_await sleep(std::chrono::microseconds{30 + roll % 60});
+    target.cancel();
+}
+
+any_task canceller(const tally& t, unsigned roll) {
+    if (!t.cancels) return current_task();
+    return create_task(asks(current_task(), roll));
 }
 
 /// A second task that waits for the same tasks, in another way.
@@ -94,6 +108,7 @@ coro<> waits_at_random(tally& t, dice::result_type random, std::size_t rounds) {
             tasks.push_back(create_task(slow_or_quick(static_cast<unsigned>(d()))));
         }
         const task<> second = create_task(waits_too(tasks));
+        const any_task asking = canceller(t, static_cast<unsigned>(d()));
         const wait_options options = at_random(d);
         ++t.waits;
         try {
@@ -104,6 +119,7 @@ coro<> waits_at_random(tally& t, dice::result_type random, std::size_t rounds) {
             ++t.cancellations;
         }
         co_await outlasts(second);
+        if (t.cancels) co_await outlasts(asking);
         for (const task<int>& each : tasks) co_await outlasts(each);
         look_at(tasks, t);
     }
@@ -115,6 +131,7 @@ coro<> shields_at_random(tally& t, dice::result_type random, std::size_t rounds)
     for (std::size_t i = 0; i < rounds; ++i) {
         const auto roll = static_cast<unsigned>(d());
         const task<int> inner = create_task(slow_or_quick(roll));
+        const any_task asking = canceller(t, static_cast<unsigned>(d()));
         ++t.waits;
         try {
             const int value = co_await shield(inner);
@@ -127,6 +144,7 @@ coro<> shields_at_random(tally& t, dice::result_type random, std::size_t rounds)
         }
         if (inner.cancelling() != 0) ++t.wrong;
         co_await outlasts(inner);
+        if (t.cancels) co_await outlasts(asking);
         static_cast<void>(outcome_of(inner));
     }
 }
@@ -138,9 +156,10 @@ coro<> waits_for_all(std::vector<task<>>& tasks) {
 
 using body = coro<> (*)(tally&, dice::result_type, std::size_t);
 
-/// Four tasks; if they are cancelled, then from a foreign thread, at random and again and again.
+/// Four tasks; if they are cancelled, then by other tasks, and from a foreign thread, at random and
+/// again and again.
 void races(body what, unsigned workers, std::size_t rounds, bool cancels) {
-    tally t;
+    tally t{cancels};
     {
         runtime r{{.workers = workers}};
         std::vector<task<>> tasks;
@@ -175,15 +194,15 @@ TEST_CASE("waits that race with limits and second waiters") {
     });
 }
 
-TEST_CASE("waits that are cancelled from a foreign thread at random") {
+TEST_CASE("waits that are cancelled at random") {
     on_workers(multi, [](unsigned workers) {
         races(&waits_at_random, workers, stress_iterations(400), true);
     });
 }
 
-TEST_CASE("shields that are cancelled from a foreign thread at random") {
+TEST_CASE("shields that race with ends and are cancelled at random") {
     const bool cancels = GENERATE(false, true);
     on_workers(multi, [cancels](unsigned workers) {
-        races(&shields_at_random, workers, stress_iterations(1'000), cancels);
+        races(&shields_at_random, workers, stress_iterations(2'000), cancels);
     });
 }

@@ -28,6 +28,7 @@ coro<> takes_a_ticket(gate& g) {
     const scope_exit leaving{[&two] { cancel_all(two); }};
     auto results = as_completed(two);
     co_await results[0];
+    for (const task<>& t : two) co_await t;  // the gate may go afterwards
 }
 
 coro<> takes_a_limited_ticket(gate& g) {

@@ -25,7 +25,8 @@ void cancel_all(const std::vector<task<>>& tasks) {
 coro<> waits_for(std::vector<task<>> tasks, wait_options options) {
     const scope_exit leaving{[&tasks] { cancel_all(tasks); }};
     const wait_result<task<>> result = co_await wait(tasks, options);
-    co_await result.done.front();
+    if (result.done.empty()) throw std::logic_error("the wait is over, but no task has ended");
+    for (const task<>& t : tasks) co_await t;  // the gate may go afterwards
 }
 
 coro<> waits_for_a_task(gate& g) {
