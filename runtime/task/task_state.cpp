@@ -290,7 +290,7 @@ std::string task_state::name() const {
         std::lock_guard guard{more->mutex};
         if (!more->name.empty()) return more->name;
     }
-    return "Task-" + std::to_string(id_);
+    return (hidden ? "callback-" : "Task-") + std::to_string(id_);
 }
 
 void task_state::set_name(std::string_view name) {
