@@ -39,6 +39,34 @@ coro<void> create_and_await(benchmark::State& state) {
     }
 }
 
+/// A detached task, made and run: one yield lets it have its turn.
+coro<void> create_and_run(benchmark::State& state) {
+    for (auto _ : state) {
+        create_task(number(1));
+        co_await yield();
+    }
+}
+
+/// The same for a callback.
+coro<void> call_soon_and_run(benchmark::State& state) {
+    std::uint64_t calls = 0;
+    for (auto _ : state) {
+        call_soon([&calls] { ++calls; });
+        co_await yield();
+    }
+    benchmark::DoNotOptimize(calls);
+}
+
+/// One that is cancelled before its time, and ends in its turn.
+coro<void> call_later_and_cancel(benchmark::State& state) {
+    std::uint64_t calls = 0;
+    for (auto _ : state) {
+        call_later(std::chrono::seconds(10), [&calls] { ++calls; }).cancel();
+        co_await yield();
+    }
+    benchmark::DoNotOptimize(calls);
+}
+
 /// Two children, of which the second is pushed and popped again.
 coro<void> fork_two(benchmark::State& state) {
     for (auto _ : state) {
@@ -86,6 +114,9 @@ void on_one_worker(benchmark::State& state, body* loop) {
 
 BENCHMARK_CAPTURE(on_one_worker, await_in_place, &await_in_place)->UseRealTime();
 BENCHMARK_CAPTURE(on_one_worker, create_and_await, &create_and_await)->UseRealTime();
+BENCHMARK_CAPTURE(on_one_worker, create_and_run, &create_and_run)->UseRealTime();
+BENCHMARK_CAPTURE(on_one_worker, call_soon_and_run, &call_soon_and_run)->UseRealTime();
+BENCHMARK_CAPTURE(on_one_worker, call_later_and_cancel, &call_later_and_cancel)->UseRealTime();
 BENCHMARK_CAPTURE(on_one_worker, fork_two, &fork_two)->UseRealTime();
 BENCHMARK_CAPTURE(on_one_worker, fork_ten_in_a_vector, &fork_ten_in_a_vector)->UseRealTime();
 BENCHMARK_CAPTURE(on_one_worker, yield_alone, &yield_alone)->UseRealTime();

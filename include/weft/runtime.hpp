@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "weft/sched/slow_run.hpp"
+#include "weft/task/call_soon.hpp"
 #include "weft/task/create_task.hpp"
 #include "weft/task/failure.hpp"
 
@@ -66,8 +67,8 @@ struct runtime_statistics {
     std::uint64_t timers_fired = 0;
     std::uint64_t injected = 0;      ///< runnables taken from the injection queue
     std::uint64_t timers_armed = 0;  ///< timers that are armed now
-    std::uint64_t live_tasks = 0;    ///< tasks that are not done now
-    unsigned rescue_workers = 0;     ///< started so far, on duty or resting
+    std::uint64_t live_tasks = 0;  ///< tasks that are not done now, callbacks that wait among them
+    unsigned rescue_workers = 0;   ///< started so far, on duty or resting
 };
 
 namespace detail {
@@ -100,9 +101,23 @@ public:
     template <class T>
     task<T> spawn(coro<T> body, task_options options = {});
 
+    /// weft::call_soon and its like from any thread, workers included; they wake an idle runtime.
+    /// From outside its workers, callbacks are called in the order in which they come: of one
+    /// thread, in the order of these calls. Throw runtime_closed as spawn does.
+    template <class F, class... Args>
+        requires detail::callback_function<F, Args...>
+    timer_handle call_soon(F&& f, Args&&... args);
+    template <class Rep, class Period, class F, class... Args>
+        requires detail::callback_function<F, Args...>
+    timer_handle call_later(std::chrono::duration<Rep, Period> delay, F&& f, Args&&... args);
+    template <class F, class... Args>
+        requires detail::callback_function<F, Args...>
+    timer_handle call_at(std::chrono::steady_clock::time_point deadline, F&& f, Args&&... args);
+
     /// Cancels every task and waits for them, round after round until none is left; reports what
     /// they threw; then stops the workers. Tasks started by a task that is being stopped run
-    /// normally until the next round. Idempotent.
+    /// normally until the next round. Callbacks are called as ever while a task is left; then those
+    /// whose time has not come are dropped, uncalled. Idempotent.
     void close();
 
     /// Called with exceptions that nobody receives; empty: a line on standard error.
@@ -144,6 +159,29 @@ task<T> runtime::spawn(coro<T> body, task_options options) {
     task<T> handle = detail::start_task(body, options, &any_worker(), port());
     inject(handle);
     return handle;
+}
+
+template <class F, class... Args>
+    requires detail::callback_function<F, Args...>
+timer_handle runtime::call_soon(F&& f, Args&&... args) {
+    return detail::callback_access::start<detail::callback_state>(
+        detail::this_worker(), port(), detail::time_point::min(), std::forward<F>(f),
+        std::forward<Args>(args)...);
+}
+
+template <class Rep, class Period, class F, class... Args>
+    requires detail::callback_function<F, Args...>
+timer_handle runtime::call_later(std::chrono::duration<Rep, Period> delay, F&& f, Args&&... args) {
+    return call_at(detail::point_after(detail::to_signed_nanoseconds(delay)), std::forward<F>(f),
+                   std::forward<Args>(args)...);
+}
+
+template <class F, class... Args>
+    requires detail::callback_function<F, Args...>
+timer_handle runtime::call_at(std::chrono::steady_clock::time_point deadline, F&& f,
+                              Args&&... args) {
+    return detail::callback_access::start<detail::timed_callback>(
+        detail::this_worker(), port(), deadline, std::forward<F>(f), std::forward<Args>(args)...);
 }
 
 template <class T>

@@ -21,6 +21,7 @@
 #include "weft/runtime.hpp"
 #include "weft/sync/oneshot.hpp"
 #include "weft/sync/strand.hpp"
+#include "weft/task/call_soon.hpp"
 #include "weft/task/checkpoint.hpp"
 #include "weft/task/create_task.hpp"
 #include "weft/task/future.hpp"

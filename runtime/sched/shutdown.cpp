@@ -4,7 +4,11 @@
 // The shutdown phase, on a thread that is no worker: cancel every live task, wait for that
 // snapshot, report what failed; again until none is left; then no task is accepted any more, and
 // the workers are stopped. Tasks that a dying task starts run normally until the next round.
+// Callbacks go on all that time, since tasks may wait for them. Once only callbacks are left, those
+// that are ready are called, those whose time has not come are dropped, and so is what they
+// schedule in their turn, or a callback that always schedules itself would never let this end.
 
+#include <algorithm>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -13,6 +17,7 @@
 #include "sched/completion_latch.hpp"
 #include "sched/runtime_core.hpp"
 #include "weft/error.hpp"
+#include "weft/task/callback.hpp"
 
 namespace weft::detail {
 
@@ -48,6 +53,8 @@ public:
 private:
     std::vector<task_state*> tasks_;
 };
+
+bool is_callback(task_state* task) noexcept { return callback_state::from(*task) != nullptr; }
 
 void report_failure(failure_sink& sink, task_state& task) {
     if (!task.is_done() || task.outcome() != task_state::outcome_kind::error) return;
@@ -91,10 +98,20 @@ void runtime_core::close() {
 bool runtime_core::stop_round(time_point deadline) {
     auto latch = std::make_shared<completion_latch>();
     const held_tasks live{registry_.snapshot()};
+    const bool drops_callbacks = std::ranges::all_of(live, is_callback);
+    // A callback that is not among these sees it: the registry's lock lies between the two.
+    const bool dropped_before = drops_callbacks_.exchange(
+        drops_callbacks, std::memory_order_relaxed);  // the registry's lock: the edge
+    if (drops_callbacks && !dropped_before) return true;
     reason_ref why = make_reason("the runtime is closing", std::source_location::current());
-    for (task_state* task : live) latch->watch(*task);
     for (task_state* task : live) {
-        if (!task->hidden) request_cancel(*task, why);
+        if (drops_callbacks || !is_callback(task)) latch->watch(*task);
+    }
+    const time_point now = real_environment::now();
+    for (task_state* task : live) {
+        const callback_state* callback = callback_state::from(*task);
+        const bool is_early = drops_callbacks && callback != nullptr && callback->when() > now;
+        if (!task->hidden || is_early) request_cancel(*task, why);
     }
     bool in_time = latch->wait_until_open(deadline);
     for (task_state* task : live) report_failure(*failures_, *task);
@@ -104,7 +121,7 @@ bool runtime_core::stop_round(time_point deadline) {
 void runtime_core::report_stuck() noexcept {
     try {
         for (task_state* task : held_tasks{registry_.snapshot()}) {
-            if (task->hidden) continue;
+            if (task->hidden && !is_callback(task)) continue;
             failure what{failure::kind::stuck, task->name(), nullptr, {}};
             what.message = what.task_name + " (" + task->location().function_name() +
                            ") did not stop before the shutdown deadline and is left behind";

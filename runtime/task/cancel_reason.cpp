@@ -27,7 +27,7 @@ reason_ref make_reason(std::string_view text, std::source_location where,
 reason_ref make_reason(std::string_view text, std::source_location where) noexcept {
     const runnable* asking = current_runnable();
     const task_state* task = asking == nullptr ? nullptr : asking->owner;
-    return make_reason(text, where, task == nullptr ? 0 : task->id());
+    return make_reason(text, where, task == nullptr || task->hidden ? 0 : task->id());
 }
 
 }  // namespace weft::detail

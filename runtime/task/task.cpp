@@ -263,7 +263,7 @@ void any_task::set_priority(weft::priority level) const {
 
 any_task current_task() noexcept {
     detail::runnable* self = detail::current_runnable();
-    if (self == nullptr || self->owner == nullptr) return {};
+    if (self == nullptr || self->owner == nullptr || self->owner->hidden) return {};
     self->owner->retain();
     return detail::task_access::adopt(self->owner);
 }

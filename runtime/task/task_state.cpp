@@ -368,7 +368,7 @@ std::string task_state::name() const {
         if (!more->name.empty()) return more->name;
     }
     if (is_future()) return "a future of " + std::string{location_.function_name()};
-    return "Task-" + std::to_string(id_);
+    return (hidden ? "callback-" : "Task-") + std::to_string(id_);
 }
 
 void task_state::set_name(std::string_view name) {

@@ -3,27 +3,12 @@
 
 #include "weft/time/sleep.hpp"
 
-#include <stdexcept>
 #include <utility>
 
 #include "task/requeue.hpp"
 #include "weft/task/task_state.hpp"
 
 namespace weft::detail {
-
-void throw_not_a_duration() {
-    throw std::invalid_argument("weft: a delay must be a number, not NaN");
-}
-
-time_point deadline_after(nanoseconds delay) noexcept {
-    time_point now = real_environment::now();
-    if (delay >= time_point::max() - now) return time_point::max();
-    return delay <= nanoseconds::zero() ? time_point::min() : now + delay;
-}
-
-time_point deadline_at(time_point when) noexcept {
-    return when <= real_environment::now() ? time_point::min() : when;
-}
 
 bool sleep_operation::begin(runnable& self, std::coroutine_handle<> caller) noexcept {
     WEFT_CHECK(self_ == nullptr, "a sleep is awaited by one task at a time");

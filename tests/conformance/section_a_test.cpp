@@ -232,15 +232,25 @@ TEST_CASE("C015 after close nothing can be started, from any thread, and nothing
         CHECK_THROWS_AS(r.spawn(notes(ran)), runtime_closed);
         CHECK_THROWS_AS(r.spawn(notes(ran), {.name = "late"}), runtime_closed);
         CHECK_THROWS_AS(r.block_on(notes(ran)), runtime_closed);
-        bool refused = false;
-        std::thread{[&] {
+        const auto call = [&ran] { ran = true; };
+        CHECK_THROWS_AS(r.call_soon(call), runtime_closed);
+        CHECK_THROWS_AS(r.call_later(unit(), call), runtime_closed);
+        CHECK_THROWS_AS(r.call_at(std::chrono::steady_clock::now(), call), runtime_closed);
+        int refused = 0;
+        const auto is_refused = [&refused](const auto& start) {
             try {
-                static_cast<void>(r.spawn(notes(ran)));
+                start();
             } catch (const runtime_closed&) {
-                refused = true;
+                ++refused;
             }
+        };
+        std::thread{[&] {
+            is_refused([&] { static_cast<void>(r.spawn(notes(ran))); });
+            is_refused([&] { r.call_soon(call); });
+            is_refused([&] { r.call_later(unit(), call); });
+            is_refused([&] { r.call_at(std::chrono::steady_clock::now(), call); });
         }}.join();
-        CHECK(refused);
+        CHECK(refused == 4);
         CHECK_FALSE(ran);
     });
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the weft authors
 
-// Section M: sleeping, and waking an idle runtime. Section T: the programs of the tutorials.
+// Section M: sleeping, callbacks, and waking an idle runtime. Section T: the programs of the
+// tutorials.
 #include "weft/time/sleep.hpp"
 
 #include <algorithm>
 #include <atomic>
-#include <cmath>
+#include <functional>
 #include <limits>
 #include <stdexcept>
 #include <thread>
@@ -56,13 +57,23 @@ coro<> sleeps_for_nothing() {
     for (auto delay : {std::chrono::seconds{0}, std::chrono::seconds{-5}}) {
         event_log log;
         task<> before = create_task(logs(log, "scheduled before"));
+        call_soon([&log] {
+            log.add("called before");
+            call_soon([&log] { log.add("a round later"); });
+        });
+        const int result = co_await sleep(delay, 10);
+        CHECK(log.lines() == lines{"scheduled before", "called before"});
+        CHECK(result == 10);
+        const std::string text = co_await sleep(delay, "v");
+        CHECK(log.lines().back() == "a round later");
+        CHECK(text == "v");
         co_await sleep(delay);
-        CHECK(log.lines() == lines{"scheduled before"});
         co_await before;
     }
     using seconds = std::chrono::duration<double>;
-    CHECK_THROWS_AS(sleep(seconds{std::numeric_limits<double>::quiet_NaN()}),
-                    std::invalid_argument);
+    const seconds no_number{std::numeric_limits<double>::quiet_NaN()};
+    CHECK_THROWS_AS(sleep(no_number), std::invalid_argument);
+    CHECK_THROWS_AS(sleep(no_number, 10), std::invalid_argument);
 }
 
 coro<> cancels_all(std::vector<task<>>& tasks) {
@@ -74,10 +85,58 @@ coro<> cancels_all(std::vector<task<>>& tasks) {
 
 coro<> waits_for(gate& g) { co_await g; }
 
-coro<> counts(std::atomic<int>& counter, gate& all, int expected) {
-    if (++counter == expected) all.open();
-    co_return;
+coro<> schedules_callbacks(event_log& log) {
+    gate last;
+    call_soon([&] {
+        log.add("a");
+        call_soon([&] {
+            log.add("a2");
+            last.open();
+        });
+    });
+    call_soon([&log] { log.add("b"); });
+    co_await last;
 }
+
+/// Has its turn again and again, and lets a timer and what comes from outside have theirs.
+coro<> never_stops_scheduling() {
+    std::atomic<bool> enough{false};
+    gate over;
+    std::move_only_function<void()> again = [&] {
+        if (enough)
+            over.open();
+        else
+            call_soon([&again] { again(); });
+    };
+    call_soon([&again] { again(); });
+    co_await sleep(std::chrono::milliseconds{1});
+    gate called;
+    call_later(std::chrono::milliseconds{1}, [&called] { called.open(); });
+    co_await called;
+    enough = true;
+    co_await over;
+}
+
+coro<> cancels_a_callback(event_log& log) {
+    const auto before = std::chrono::steady_clock::now();
+    timer_handle h = call_later(unit(), [&log] { log.add("cancelled"); });
+    const auto after = std::chrono::steady_clock::now();
+    CHECK(h.when() >= before + unit());
+    CHECK(h.when() <= after + unit());
+    CHECK_FALSE(h.cancelled());
+    CHECK(h.cancel());
+    CHECK(h.cancelled());
+    CHECK(h.cancel());
+    gate last;
+    call_later(std::chrono::seconds{-1}, [&log] { log.add("a"); });
+    call_later(std::chrono::seconds{-2}, [&log] { log.add("b"); });
+    call_later(2 * unit(), [&last] { last.open(); });
+    co_await last;
+    CHECK(log.lines() == lines{"b", "a"});
+    CHECK(h.when() <= after + unit());
+}
+
+coro<> waits_with_a_limit(gate& g) { co_await with_timeout(far, waits_for(g)); }
 
 coro<std::string> call_api(event_log& log, std::string message, std::chrono::nanoseconds delay) {
     log.add(message);
@@ -191,20 +250,45 @@ TEST_CASE("C152 cancelled sleeps leave no timer behind") {
     });
 }
 
+TEST_CASE("C153 what callbacks schedule runs in the next round") {
+    on_workers(single, [](unsigned workers) {
+        event_log log;
+        run(schedules_callbacks(log), {.workers = workers});
+        CHECK(log.lines() == lines{"a", "b", "a2"});
+        run(never_stops_scheduling(), {.workers = workers});
+    });
+}
+
+TEST_CASE("C155 a cancelled callback is not called, and negative delays come by deadline") {
+    on_workers(single, [](unsigned workers) {
+        event_log log;
+        run(cancels_a_callback(log), {.workers = workers});
+    });
+}
+
 TEST_CASE("C156 a foreign thread wakes an idle runtime") {
     on_workers(multi, [](unsigned workers) {
         runtime r{{.workers = workers}};
-        std::atomic<int> counter{0};
+        event_log log;
         gate all;
-        task<> main = r.spawn(waits_for(all));
+        task<> main = r.spawn(waits_with_a_limit(all));
         while (all.waiting() == 0) std::this_thread::yield();
         stopwatch watch;
+        std::atomic<int> counter{0};
         std::thread{[&] {
-            for (int i = 0; i < 5; ++i) static_cast<void>(r.spawn(counts(counter, all, 5)));
+            for (const char* name : {"1", "2", "3", "4", "5"}) {
+                r.call_soon([&, name] {
+                    log.add(name);
+                    if (++counter == 5) all.open();
+                });
+            }
         }}.join();
         while (!main.done()) std::this_thread::yield();
         CHECK(watch.elapsed() < soon);
-        CHECK(counter == 5);
+        CHECK(outcome_of(main) == "value");
+        lines called = log.lines();
+        if (workers > 1) std::ranges::sort(called);
+        CHECK(called == lines{"1", "2", "3", "4", "5"});
     });
 }
 

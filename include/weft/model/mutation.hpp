@@ -89,6 +89,8 @@ enum class mutation : std::uint8_t {
     join_keeps_its_claims,  ///< the outer join does not hear of an inner one's claims (J1)
     // include/weft/task/child_list.hpp
     child_looks_before_it_is_added,  ///< add() reads the marks before the list has the node (K2)
+    // include/weft/task/callback_claim.hpp
+    callback_claimed_without_cas,  ///< a claim does not look whether another was faster (V1)
     // include/weft/sync/oneshot_word.hpp
     oneshot_unlinks_blindly,          ///< unlink() does not look who replaced the address (O1)
     oneshot_leaves_without_a_word,    ///< leave() does not say that the receiver is gone (O5)

@@ -194,9 +194,15 @@ public:
     /// Tasks that are not done, each with a reference for the caller. Throws std::bad_alloc.
     [[nodiscard]] virtual std::vector<task_state*> live_tasks() = 0;
     [[nodiscard]] virtual unsigned worker_count() const noexcept = 0;
+    /// Whoever has just registered a callback: whether the end of the runtime has come so far that
+    /// it is not to be called.
+    [[nodiscard]] bool drops_callbacks() const noexcept {
+        return drops_callbacks_.load(std::memory_order_relaxed);  // the registry's lock: the edge
+    }
 
 protected:
     ~runtime_port() = default;
+    real_environment::atomic<bool> drops_callbacks_{false};
 };
 
 /// The runtime behind its public face, for rooms that do not see that.

@@ -96,9 +96,9 @@ void begin_task(task_state& state, std::string_view name, std::optional<weft::pr
 /// Makes the coroutine a task of the current runtime: unless its options say otherwise it is
 /// queued, and starts once the current task suspends or another worker takes it. With one worker,
 /// tasks that are queued start in the order of creation, unless memory runs out.
-/// Throws usage_error outside a task, runtime_closed during the last phase of shutdown,
-/// std::invalid_argument for what is no priority, and std::bad_alloc; in each case the body never
-/// runs.
+/// Callbacks may create tasks as tasks do. Throws usage_error outside both, runtime_closed during
+/// the last phase of shutdown, std::invalid_argument for what is no priority, and std::bad_alloc;
+/// in each case the body never runs.
 template <class T>
 [[gnu::always_inline]] inline task<T> create_task(coro<T> body, task_options options = {}) {
     detail::worker_port& worker = detail::worker_for_create_task();
@@ -125,7 +125,7 @@ auto create_task(F&& callable, Args&&... args) {
     return create_task(task_options{}, std::forward<F>(callable), std::forward<Args>(args)...);
 }
 
-/// The task that runs on this thread; empty outside a task.
+/// The task that runs on this thread; empty outside a task, and so in callbacks.
 [[nodiscard]] any_task current_task() noexcept;
 
 /// Every task of the current runtime that is not done, the current one included. Contains each

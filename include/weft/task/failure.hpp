@@ -16,7 +16,7 @@ struct failure {
     enum class kind {
         never_observed,   ///< a task failed and its last handle went without anybody looking
         during_shutdown,  ///< a task failed while it was being stopped at the end of the runtime
-        in_callback,      ///< a done-callback threw, or a callable posted to a strand
+        in_callback,      ///< a done-callback threw, or what was given to call_soon or a strand
         stuck,            ///< a task did not stop before the shutdown deadline; no exception
     };
     kind what;

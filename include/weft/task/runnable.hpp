@@ -123,8 +123,8 @@ struct runnable {
 /// Second phase of a suspension. True: suspended, touch nothing. False: go on at once.
 [[nodiscard]] bool commit_suspend(runnable& self) noexcept;
 
-/// The same for a parent whose children ran in its place until now, and for a direct await: no
-/// trace event.
+/// The same for a parent whose children ran in its place until now, for a direct await, and for
+/// what has not begun: no trace event.
 [[nodiscard]] bool commit_fork(runnable& self) noexcept;
 
 /// What `here` runs is about to suspend, or to begin a when_all, which may compute for long and

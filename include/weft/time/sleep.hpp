@@ -5,23 +5,16 @@
 #pragma once
 
 #include <chrono>
-#include <cmath>
-#include <concepts>
 #include <coroutine>
+#include <type_traits>
+#include <utility>
 
 #include "weft/task/coro.hpp"
+#include "weft/task/deadline.hpp"
 
 namespace weft {
 
 namespace detail {
-
-/// When `delay` has passed: time_point::min() if it has already, time_point::max() for "never".
-[[nodiscard]] time_point deadline_after(nanoseconds delay) noexcept;
-/// `when`, or time_point::min() if that has passed.
-[[nodiscard]] time_point deadline_at(time_point when) noexcept;
-
-template <class Rep, class Period>
-[[nodiscard]] nanoseconds to_nanoseconds(std::chrono::duration<Rep, Period> delay);
 
 class sleep_operation : public operation, public timer_waiter {
 public:
@@ -51,6 +44,22 @@ private:
 
     time_point until_;
     runnable* self_ = nullptr;
+};
+
+/// What is awaited gives `T`.
+template <class T>
+class sleep_with_result final : public sleep_operation {
+public:
+    template <class U>
+    sleep_with_result(time_point deadline, U&& result)
+        : sleep_operation(deadline), result_(std::forward<U>(result)) {}
+    T await_resume() {
+        sleep_operation::await_resume();
+        return std::move(result_);
+    }
+
+private:
+    T result_;
 };
 
 class yield_operation {
@@ -89,24 +98,12 @@ template <class Rep, class Period>
     return detail::sleep_operation{detail::deadline_after(detail::to_nanoseconds(delay))};
 }
 
-// ---------------------------------------------------------------------------------------------
-
-namespace detail {
-
-[[noreturn]] void throw_not_a_duration();
-
-template <class Rep, class Period>
-nanoseconds to_nanoseconds(std::chrono::duration<Rep, Period> delay) {
-    using seconds = std::chrono::duration<double>;
-    if constexpr (std::floating_point<Rep>) {
-        if (std::isnan(delay.count())) throw_not_a_duration();
-    }
-    // The clock's range is 292 years; compare as floating point before an integer can overflow.
-    if (seconds(delay) >= seconds(9.2e9)) return nanoseconds::max();
-    if (seconds(delay) <= seconds(0)) return nanoseconds::zero();
-    return std::chrono::ceil<nanoseconds>(delay);
+/// The same; `co_await` gives a copy of `result`, made now, or moved from one that may be moved.
+template <class Rep, class Period, class T>
+[[nodiscard]] detail::sleep_with_result<std::decay_t<T>> sleep(
+    std::chrono::duration<Rep, Period> delay, T&& result) {
+    return detail::sleep_with_result<std::decay_t<T>>{
+        detail::deadline_after(detail::to_nanoseconds(delay)), std::forward<T>(result)};
 }
-
-}  // namespace detail
 
 }  // namespace weft

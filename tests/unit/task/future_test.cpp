@@ -19,7 +19,8 @@ using namespace weft::test;
 
 namespace {
 
-/// Whoever is cancelled takes the task that keeps the promise with it.
+/// Whoever is cancelled takes the task that keeps the promise with it. And for the gate: at the end
+/// of the runtime that task may be cancelled first, which keeps the promise.
 coro<> wait_for_future(gate& g) {
     promise<> p;
     future<> f = p.get_future();
@@ -27,6 +28,7 @@ coro<> wait_for_future(gate& g) {
     opened.add_done_callback([kept = std::move(p)](any_task) { kept.try_set_result(); });
     const scope_exit stops([opened] { opened.cancel(); });
     co_await f;
+    co_await g;
 }
 
 coro<int> value_of(future<int> f) { co_return co_await f; }
