@@ -7,13 +7,13 @@
 //
 // Protocol: lifecycle word                          checked by: tests/model/lifecycle_model.cpp
 // Roles      owner (the worker that runs the body) · waker (once per suspension: whoever completed
-//            the operation) · canceller (any thread, any number)
-// Word       63..32 cancelling | 31..20 delivery epoch | 19..4 undelivered requests
-//            | 3 busy: a canceller works on the operation | 2 woken | 1..0 state
+//            the operation) · canceller, looker (lifecycle_look.hpp): any thread, any number
+// Word       63..32 cancelling | 31..20 delivery epoch | 19..4 undelivered requests | 3 busy: a
+//            canceller works on the operation, or a looker reads it | 2 woken | 1..0 state
 // States     active ──try_suspend/owner──▶ waiting ──wake/waker──▶ active ──finish/owner──▶ done
 //            "active" covers created, queued and running: a canceller treats the three alike.
 // Invariants I1 one resume: leaving `waiting` is one exchange; the winner queues or runs it.
-//            I2 while `busy` nobody leaves `waiting`: a waker sets `woken` and the canceller, which
+//            I2 while `busy` nobody leaves `waiting`: a waker sets `woken` and whoever is busy, and
 //               may therefore touch the operation in the frame, enqueues when it lets go.
 //            I3 the waker may come before the suspension: `woken` makes try_suspend fail.
 //            I4 a request that returned true is counted as undelivered until it is delivered,
@@ -80,8 +80,7 @@ public:
 
     // Canceller.
     [[nodiscard]] ticket request() noexcept;
-    /// After `handle_operation`: what became of the operation. `handle_again`: another request
-    /// came.
+    /// After `handle_operation`: what became of it. `handle_again`: another request came.
     [[nodiscard]] release_duty release(cancel_outcome outcome) noexcept;
 
     // Any thread.
@@ -95,13 +94,14 @@ public:
     std::uint32_t uncancel() noexcept;
 
 private:
+    template <class>
+    friend class lifecycle_look;
     using word = std::uint64_t;
     static constexpr word state_mask = 3, active = 0, waiting = 1, done = 2;
-    static constexpr word woken_bit = 4, busy_bit = 8;
+    static constexpr word woken_bit = 4, busy_bit = 8, counted_one = word{1} << 32;
     static constexpr std::uint32_t request_limit = 0xffff;
     static constexpr word request_one = word{1} << 4, request_mask = word{request_limit} << 4;
     static constexpr word epoch_one = word{1} << 20, epoch_mask = word{0xfff} << 20;
-    static constexpr word counted_one = word{1} << 32;
 
     static constexpr word undelivered(word w) noexcept { return w & request_mask; }
     static constexpr std::uint32_t requests(word w) noexcept {
@@ -209,7 +209,7 @@ auto lifecycle<Env>::request() noexcept -> ticket {
     });
     if ((before & state_mask) == done) return {cancel_duty::refused, 0};
     if ((before & state_mask) != waiting) return {cancel_duty::recorded, epoch(before)};
-    bool busy = (before & busy_bit) != 0;  // by another canceller, or by this one's own walk
+    bool busy = (before & busy_bit) != 0;  // by a canceller, this one's own walk too, or a looker
     return {busy ? cancel_duty::recorded_at_busy : cancel_duty::handle_operation, epoch(before)};
 }
 
