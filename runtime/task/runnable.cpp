@@ -123,8 +123,8 @@ life::ticket request(runnable& self, const reason_ref& why, trace::cancel_cause 
     return answer;
 }
 
-/// The owner's own turn: a request came before the suspension was published. Returns what the
-/// operation, which is registered already, made of it.
+/// A request came before the owner had published the suspension, or while somebody looked at it.
+/// Returns what the operation, which is registered already, made of it.
 outcome offer_to_operation(runnable& self) noexcept {
     if (!self.operation->is_forwarding()) return self.operation->unlink();
     reason_ref why = self.reason.take();
@@ -191,6 +191,11 @@ bool request_cancel(runnable& self, reason_ref why) noexcept {
 
 std::uint32_t request_cancel_in_scope(runnable& self, reason_ref why) noexcept {
     return request(self, why, trace::cancel_cause::timeout).epoch;
+}
+
+void handle_requests(runnable& held) noexcept {
+    while (let_go(held, offer_to_operation(held))) {
+    }
 }
 
 void throw_cancelled(runnable& self) { throw cancelled{self.reason.take()}; }
