@@ -35,6 +35,7 @@
 #include <memory>
 #include <span>
 
+#include "sched/birth_times.hpp"
 #include "sched/fairness.hpp"
 #include "sched/thread_clock.hpp"
 #include "sched/timer_shard.hpp"
@@ -50,6 +51,9 @@
 namespace weft::detail {
 
 class runtime_core;
+
+/// Every id below has been given, to a task or to a worker.
+[[nodiscard]] std::uint64_t unused_task_id() noexcept;
 
 /// Owner-written statistics that others may read.
 class worker_counter {
@@ -124,6 +128,8 @@ public:
         return benched_.load(std::memory_order_relaxed);  // hint: driving decides who drives
     }
     thread_clock processor_time;
+    /// Of the tasks that it has created; any thread.
+    birth_times births;
 
     counters counts;
     [[nodiscard]] timer_shard& timers() noexcept { return timers_; }
@@ -191,6 +197,12 @@ private:
     void note_look(time_point now) noexcept {
         const nanoseconds since_start = now.time_since_epoch();
         last_look_.store(since_start.count(), std::memory_order_relaxed);  // its own; a hint
+        births.note(next_id_, unused_task_id(), now);
+    }
+    /// Before it sleeps.
+    void note_births() noexcept {
+        if (births.is_new(next_id_, unused_task_id()))
+            births.note(next_id_, unused_task_id(), env::now());
     }
     void look_around() noexcept;
     bool renew_fork_budget() noexcept override;
