@@ -58,6 +58,10 @@ struct runtime_options {
     /// set_dump_handler. Zero: none. One that the program handles or ignores itself is refused with
     /// usage_error.
     int dump_signal = 0;
+    /// Once nothing has run for this long, circles of tasks that wait for each other, as
+    /// find_deadlocks() gives them, are reported to the failure handler, each once; not among more
+    /// than 10000 tasks, nor beside a single worker whose slow_run is zero. Zero: never.
+    std::chrono::nanoseconds report_deadlocks = std::chrono::seconds{10};
     /// `close` reports each task that is alive when it begins and that no task and no callback
     /// waits for.
     bool report_unawaited = false;

@@ -171,13 +171,13 @@ bool wait_graph::still_waits(const await_chain& chain) {
     });
 }
 
+}  // namespace
+
 std::vector<await_chain> find_circles(runtime_port& of) {
     task_describer with;
     with.survey(of);
     return wait_graph{with}.circles();
 }
-
-}  // namespace
 
 }  // namespace detail
 

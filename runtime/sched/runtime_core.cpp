@@ -128,6 +128,9 @@ runtime_core::runtime_core(const runtime_options& options, cache_map map)
     if (options.slow_run < nanoseconds::zero()) {
         throw std::invalid_argument("weft: slow_run is at least zero");
     }
+    if (options.report_deadlocks < nanoseconds::zero()) {
+        throw std::invalid_argument("weft: report_deadlocks is at least zero");
+    }
     env::initialise();
     guard_forks();
     threads_.reserve(capacity_);

@@ -150,6 +150,9 @@ private:
 /// Every task of `of` that is not done nor the runtime's own. Any thread; throws std::bad_alloc.
 [[nodiscard]] std::vector<task_description> dump_tasks_of(runtime_port& of);
 
+/// find_deadlocks() of `of`. Any thread; throws std::bad_alloc.
+[[nodiscard]] std::vector<await_chain> find_circles(runtime_port& of);
+
 /// Cores that this process may use: affinity, then the cgroup's quota, at least 1.
 [[nodiscard]] unsigned usable_cores();
 

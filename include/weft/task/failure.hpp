@@ -18,6 +18,7 @@ struct failure {
         during_shutdown,  ///< a task failed while it was being stopped at the end of the runtime
         in_callback,      ///< a done-callback threw, or a callable posted to a strand
         stuck,            ///< a task did not stop before the shutdown deadline; no exception
+        deadlock,         ///< see runtime_options::report_deadlocks; no exception
         not_awaited,      ///< see runtime_options::report_unawaited; no exception
     };
     kind what;

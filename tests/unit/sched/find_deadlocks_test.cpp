@@ -194,3 +194,58 @@ TEST_CASE("a foreign thread finds a circle") {
         CHECK(right.cancelled());
     });
 }
+
+namespace {
+
+/// Waits for the report of its circle, then ends it, and closes another one.
+coro<> has_two_circles(failure_log& log) {
+    for (std::size_t i = 0; i < 2; ++i) {
+        gate ready;
+        task<> left;
+        task<> right;
+        left = create_task(awaits(ready, right), {.name = "left"});
+        right = create_task(awaits(ready, left), {.name = "right"});
+        ready.open();
+        while (log.all().size() == i) co_await sleep(300ms);  // the interval is shorter
+        left.cancel();
+        co_await ended(right);
+    }
+}
+
+}  // namespace
+
+TEST_CASE("circles are reported once nothing runs, each of them once") {
+    on_workers(multi, [](unsigned workers) {
+        failure_log log;
+        runtime r{{.workers = workers, .report_deadlocks = 10ms}};
+        log.attach(r);
+        r.block_on(has_two_circles(log));
+        r.close();
+        REQUIRE(log.all().size() == 2);
+        for (const failure& what : log.all()) {
+            CHECK(what.what == failure::kind::deadlock);
+            CHECK(what.task_name == "left");
+            CHECK(what.chain.tasks.size() == 2);
+            CHECK(what.message.find("in a circle") != std::string::npos);
+        }
+    });
+}
+
+TEST_CASE("a circle is not reported where that is not wanted, and never a wait for time") {
+    on_workers({1, 2}, [](unsigned workers) {
+        failure_log log;
+        gate ready;
+        task<> left;
+        task<> right;
+        const bool wanted = workers == 2;
+        runtime r{{.workers = workers, .report_deadlocks = wanted ? 10ms : 0ms}};
+        log.attach(r);
+        left = r.spawn(awaits(ready, right));
+        right = r.spawn(wanted ? coro_sleep(far) : awaits(ready, left));
+        ready.open();
+        r.block_on(coro_sleep(4 * unit()));
+        r.close();
+        CHECK(log.all().empty());
+    });
+    CHECK_THROWS_AS(runtime({.workers = 1, .report_deadlocks = -1ns}), std::invalid_argument);
+}
