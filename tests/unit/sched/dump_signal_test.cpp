@@ -118,9 +118,9 @@ TEST_CASE("without a handler a dump goes to standard error") {
 TEST_CASE("a handler of dumps may throw, replace itself, and not close the runtime") {
     if (signals_are_deferred()) return;
     const default_action restore;
-    runtime r{{.workers = 1, .dump_signal = SIGUSR1}};
     std::atomic<int> calls{0};
     std::atomic<bool> refused{false};
+    runtime r{{.workers = 1, .dump_signal = SIGUSR1}};
     r.set_dump_handler([&](const auto&) {
         try {
             r.close();

@@ -155,9 +155,9 @@ TEST_CASE("a dump shows who has been asked to stop") {
 
 TEST_CASE("a dump from a foreign thread shows tasks that keep every worker") {
     on_workers(multi, [](unsigned workers) {
-        runtime r{{.workers = workers, .slow_run = 0ns, .rescue_workers = 0}};
         std::atomic<bool> enough{false};
         std::atomic<unsigned> busy{0};
+        runtime r{{.workers = workers, .slow_run = 0ns, .rescue_workers = 0}};
         auto keeps = [](std::atomic<bool>& until, std::atomic<unsigned>& count) -> coro<> {
             ++count;
             while (!until) detail::real_environment::relax();
