@@ -15,7 +15,7 @@ namespace weft::detail {
 
 namespace {
 
-constexpr std::uint64_t most_tasks = 10'000;  // a millisecond or so of its time
+constexpr std::uint64_t most_tasks = 10'000;  // ten milliseconds or so of its time
 
 void report_circle(failure_sink& sink, const await_chain& circle) {
     failure what{failure::kind::deadlock, circle.tasks.front().name, nullptr, {}, circle};

@@ -34,9 +34,9 @@ nanoseconds runtime_core::least_age(const task_state& task) noexcept {
     for (const auto& w : workers()) {
         std::optional<time_point> noted;
         if (task.registry_shard == registry_.nobody())
-            noted = w->births.foreign(task.id());
+            noted = w->births().foreign(task.id());
         else if (task.registry_shard == w->index())
-            noted = w->births.own(task.id());
+            noted = w->births().own(task.id());
         by = std::min(by, noted.value_or(now));
     }
     return now - by;

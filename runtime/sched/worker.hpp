@@ -128,12 +128,11 @@ public:
         return benched_.load(std::memory_order_relaxed);  // hint: driving decides who drives
     }
     thread_clock processor_time;
-    /// Of the tasks that it has created; any thread.
-    birth_times births;
-
     counters counts;
     [[nodiscard]] timer_shard& timers() noexcept { return timers_; }
     [[nodiscard]] unsigned index() const noexcept { return index_; }
+    /// Any thread: of the tasks that it has created.
+    [[nodiscard]] const birth_times& births() const noexcept { return births_; }
 
     /// Owner: a task id from this worker's block, which `refill()` begins anew.
     template <class Refill>
@@ -197,12 +196,12 @@ private:
     void note_look(time_point now) noexcept {
         const nanoseconds since_start = now.time_since_epoch();
         last_look_.store(since_start.count(), std::memory_order_relaxed);  // its own; a hint
-        births.note(next_id_, unused_task_id(), now);
+        births_.note(next_id_, unused_task_id(), now);
     }
     /// Before it sleeps.
     void note_births() noexcept {
-        if (births.is_new(next_id_, unused_task_id()))
-            births.note(next_id_, unused_task_id(), env::now());
+        if (births_.is_new(next_id_, unused_task_id()))
+            births_.note(next_id_, unused_task_id(), env::now());
     }
     void look_around() noexcept;
     bool renew_fork_budget() noexcept override;
@@ -299,6 +298,7 @@ private:
     wait_history waits_;
     batch_history batches_;
     std::uint32_t random_;
+    birth_times births_;  // last: it is large
 };
 
 }  // namespace weft::detail
