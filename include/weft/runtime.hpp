@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "weft/sched/slow_run.hpp"
+#include "weft/sched/task_dump.hpp"
 #include "weft/task/call_soon.hpp"
 #include "weft/task/create_task.hpp"
 #include "weft/task/failure.hpp"
@@ -54,6 +55,17 @@ struct runtime_options {
     /// that ready tasks, timers and sockets are served. They are started when first needed and
     /// sleep when not; to the hooks their indices follow the workers'. None beside a single worker.
     unsigned rescue_workers = 4;
+    /// A signal upon which the runtime tells what each of its tasks waits for: see
+    /// set_dump_handler. Zero: none. One that the program handles or ignores itself is refused with
+    /// usage_error.
+    int dump_signal = 0;
+    /// Once nothing has run for this long, circles of tasks that wait for each other, as
+    /// find_deadlocks() gives them, are reported to the failure handler, each once; not among more
+    /// than 10000 tasks, nor beside a single worker whose slow_run is zero. Zero: never.
+    std::chrono::nanoseconds report_deadlocks = std::chrono::seconds{10};
+    /// `close` reports each task that is alive when it begins and that no task and no callback
+    /// waits for.
+    bool report_unawaited = false;
 };
 
 /// Counts since the runtime began; a worker's own are summed while it runs, so they are a moment's
@@ -126,6 +138,10 @@ public:
     /// Called with tasks that keep their worker for longer than runtime_options::slow_run, once for
     /// each run and at most ten times a second; empty: a line on standard error.
     void set_slow_run_handler(slow_run_handler handler);
+
+    /// Called with dump_tasks(*this) when the process gets runtime_options::dump_signal; empty:
+    /// text on standard error.
+    void set_dump_handler(task_dump_handler handler);
 
     [[nodiscard]] unsigned worker_count() const noexcept;
     [[nodiscard]] runtime_statistics statistics() const;

@@ -189,6 +189,12 @@ trace::suspend_reason gather_operation::wait_reason() const noexcept {
     return trace::suspend_reason::join;
 }
 
+waits_on gather_operation::name_awaited(wait_listener& to) const noexcept {
+    for (std::size_t i = 0; i < size() && to.hear_of_task(child(i)); ++i) {
+    }
+    return waits_on::all;
+}
+
 bool gather_operation::begin(runnable& self, std::coroutine_handle<> caller) noexcept {
     self_ = &self;
     awaits_itself_ = core_->contains(self.owner);

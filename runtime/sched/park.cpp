@@ -82,6 +82,7 @@ bool worker::peers_have_surplus() const noexcept {
 }
 
 void worker::wait_for_events() noexcept {
+    note_births();
     // A peer may still be in its one non-blocking look at this shard.
     while (driving_.exchange(true, std::memory_order_acquire)) env::relax();  // S5
     time_point deadline = timers_.next_deadline();

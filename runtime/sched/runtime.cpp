@@ -75,6 +75,11 @@ void runtime::set_slow_run_handler(slow_run_handler handler) {
     core_->watch.set_handler(std::move(handler));
 }
 
+void runtime::set_dump_handler(task_dump_handler handler) {
+    core_->refuse_copy();
+    core_->dumper.set_handler(std::move(handler));
+}
+
 unsigned runtime::worker_count() const noexcept { return core_->worker_count(); }
 
 runtime_statistics runtime::statistics() const { return core_->statistics(); }

@@ -23,13 +23,14 @@ namespace weft::detail {
 
 namespace {
 
+constinit real_environment::atomic<std::uint64_t> next_id{1};
+
 std::uint64_t next_task_id(worker* mine) noexcept {
-    static real_environment::atomic<std::uint64_t> next{1};
     constexpr std::uint64_t block = 64;
-    if (mine == nullptr) return next.fetch_add(1, std::memory_order_relaxed);  // unique, no edge
+    if (mine == nullptr) return next_id.fetch_add(1, std::memory_order_relaxed);  // unique, no edge
     return mine->draw_id(
         [] {
-            return next.fetch_add(block, std::memory_order_relaxed);  // unique, no edge
+            return next_id.fetch_add(block, std::memory_order_relaxed);  // unique, no edge
         },
         block);
 }
@@ -105,6 +106,10 @@ void pin_to_core(unsigned index) noexcept {
 
 }  // namespace
 
+std::uint64_t unused_task_id() noexcept {
+    return next_id.load(std::memory_order_relaxed);  // a hint: no edge
+}
+
 runtime_core::runtime_core(const runtime_options& options)
     : runtime_core(options, map_for(options)) {}
 
@@ -122,6 +127,9 @@ runtime_core::runtime_core(const runtime_options& options, cache_map map)
       workers_(std::make_unique<std::unique_ptr<worker>[]>(capacity_)) {
     if (options.slow_run < nanoseconds::zero()) {
         throw std::invalid_argument("weft: slow_run is at least zero");
+    }
+    if (options.report_deadlocks < nanoseconds::zero()) {
+        throw std::invalid_argument("weft: report_deadlocks is at least zero");
     }
     env::initialise();
     guard_forks();
@@ -149,6 +157,7 @@ void runtime_core::start() {
         threads_.emplace_back(options_.stack_size, &enter_thread, w.get());
     }
     watch.start();  // it inherits the blocked signals, and so do rescue workers
+    if (options_.dump_signal != 0) dumper.start(options_.dump_signal);
     if (trace::current_statistics().active) await_emitters();
 }
 
@@ -204,6 +213,7 @@ void runtime_core::thread_body(worker& mine, unsigned index) noexcept {
 
 void runtime_core::stop_threads() noexcept {
     watch.stop();
+    dumper.stop();
     stopping_.store(true, std::memory_order_release);  // K1
     idle.notify_all([this](std::size_t w) { workers_[w]->unpark(); });
     for (const auto& w : workers().subspan(regular_)) w->unpark();  // who rests is in no set

@@ -29,6 +29,7 @@
 #include <string>
 #include <vector>
 
+#include "sched/dump_signal.hpp"
 #include "sched/fork_guard.hpp"
 #include "sched/spill_list.hpp"
 #include "sched/task_registry.hpp"
@@ -73,6 +74,9 @@ public:
                                           std::uint32_t holders) noexcept override;
     std::shared_ptr<failure_sink> failures() noexcept override { return failures_; }
     std::vector<task_state*> live_tasks() override { return registry_.snapshot(); }
+    // task_dump.cpp
+    std::vector<running_task> running_tasks() override;
+    nanoseconds least_age(const task_state& task) noexcept override;
     worker_port& any_worker() noexcept override { return *workers_[0]; }
     /// Without the rescue workers.
     unsigned worker_count() const noexcept override { return regular_; }
@@ -100,7 +104,10 @@ public:
     /// For who steals a fork.
     thief_turn<env> fork_thief;
     worker_places places;
+    /// Held by who looks into the workers' running slots.
+    std::mutex visiting;
     watchdog watch{*this};
+    dump_signal dumper{*this};
     injection_queue<runnable> injected;
     spill_list<real_environment, runnable> spilled;
     /// The regular workers, then the rescue workers that there are.
@@ -121,6 +128,9 @@ private:
     void await_emitters() noexcept;
     [[nodiscard]] bool stop_round(time_point deadline);
     void report_stuck() noexcept;
+    void report_unawaited() noexcept;
+    void report_live(failure::kind kind, bool (*is_meant)(const task_description&),
+                     const char* sentence) noexcept;
     /// `here` if it is one of this runtime's workers, or nullptr.
     [[nodiscard]] worker* own_worker(worker_port* here) noexcept;
 
@@ -142,6 +152,12 @@ private:
     bool closed_ = false;
     bool abandoned_ = false;  // stuck tasks were left behind: the threads go on, this is leaked
 };
+
+/// Every task of `of` that is not done nor the runtime's own. Any thread; throws std::bad_alloc.
+[[nodiscard]] std::vector<task_description> dump_tasks_of(runtime_port& of);
+
+/// find_deadlocks() of `of`. Any thread; throws std::bad_alloc.
+[[nodiscard]] std::vector<await_chain> find_circles(runtime_port& of);
 
 /// Cores that this process may use: affinity, then the cgroup's quota, at least 1.
 [[nodiscard]] unsigned usable_cores();

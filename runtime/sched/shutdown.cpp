@@ -16,6 +16,7 @@
 
 #include "sched/completion_latch.hpp"
 #include "sched/runtime_core.hpp"
+#include "task/describe.hpp"
 #include "weft/error.hpp"
 #include "weft/task/callback.hpp"
 
@@ -73,13 +74,14 @@ void runtime_core::close() {
             "a runtime cannot be closed or destroyed by one of its own tasks: return from the main "
             "task instead");
     }
-    if (watch.is_this_thread()) {
-        throw usage_error("a runtime cannot be closed by its own handler for slow runs");
+    if (watch.is_this_thread() || dumper.is_this_thread()) {
+        throw usage_error("a runtime cannot be closed by its own handler for slow runs or dumps");
     }
     std::lock_guard guard{close_mutex_};  // a second caller returns when the first one does
     if (closed_) return;
     closing_.store(true, std::memory_order_relaxed);  // hint, no edge
     time_point deadline = deadline_of(options_.shutdown_timeout);
+    if (options_.report_unawaited) report_unawaited();
     while (!registry_.try_close()) {
         if (!stop_round(deadline)) {
             report_stuck();
@@ -88,10 +90,12 @@ void runtime_core::close() {
         }
     }
     closed_ = true;
-    if (abandoned_)
+    if (abandoned_) {
         watch.stop();  // its handler may go now
-    else
+        dumper.stop();
+    } else {
         stop_threads();
+    }
 }
 
 /// Cancels and awaits what is alive now; false if the deadline passed.
@@ -119,12 +123,32 @@ bool runtime_core::stop_round(time_point deadline) {
 }
 
 void runtime_core::report_stuck() noexcept {
+    report_live(
+        failure::kind::stuck, [](const task_description&) { return true; },
+        " did not stop before the shutdown deadline and is left behind: ");
+}
+
+void runtime_core::report_unawaited() noexcept {
+    report_live(
+        failure::kind::not_awaited, [](const task_description& t) { return !t.is_awaited; },
+        " is awaited by nobody and is stopped with its runtime: ");
+}
+
+/// Each live task that `is_meant`.
+void runtime_core::report_live(failure::kind kind, bool (*is_meant)(const task_description&),
+                               const char* sentence) noexcept {
     try {
-        for (task_state* task : held_tasks{registry_.snapshot()}) {
-            if (task->hidden && !is_callback(task)) continue;
-            failure what{failure::kind::stuck, task->name(), nullptr, {}};
-            what.message = what.task_name + " (" + task->location().function_name() +
-                           ") did not stop before the shutdown deadline and is left behind";
+        task_describer with;
+        with.survey(*this);
+        for (const any_task& each : with.live().all()) {
+            task_state& task = *task_access::state(each);
+            // Nobody can await a callback.
+            const bool may_be_stuck = kind == failure::kind::stuck && is_callback(&task);
+            if (task.hidden && !may_be_stuck) continue;
+            failure what{kind, task.name(), nullptr, {}, follow(with, task)};
+            const task_description& told = what.chain.tasks.front();
+            if (told.phase == task_phase::done || !is_meant(told)) continue;
+            what.message = what.task_name + sentence + to_text(what.chain);
             failures_->report(what);
         }
     } catch (const std::bad_alloc&) {

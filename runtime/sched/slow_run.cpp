@@ -73,11 +73,14 @@ void watchdog::name_if_slow(worker& stuck, sight& last, time_point now) noexcept
 bool watchdog::describe(worker& stuck, const sight& last, slow_run& what) {
     any_task task;
     any_task direct;  // awaits it directly, and is in no list
-    stuck.current.visit([&](const runnable& running, const task_join* await) {
-        task = handle_of(*running.owner);
-        if (await != nullptr && await->is_for(running))
-            direct = handle_of(*await->awaiting().owner);
-    });
+    {
+        std::lock_guard guard{core_.visiting};
+        stuck.current.visit([&](const runnable& running, const task_join* await) {
+            task = handle_of(*running.owner);
+            if (await != nullptr && await->is_for(running))
+                direct = handle_of(*await->awaiting().owner);
+        });
+    }
     // Counted before it is in the slot: the same progress means the same run.
     if (!task || stuck.progress() != last.progress) return false;
     what.task_name = task.name();

@@ -69,13 +69,15 @@ void watchdog::loop() noexcept {
     while (gate_.pause(next)) {
         next = look();
         static_cast<void>(tend_pool());
+        seek_deadlocks();
         if (!all_are_idle()) {
             pause_ = interval_;
         } else if (core_.is_single() && !is_long_quiet()) {
             next = env::now() + pause_;
         } else {
             const auto all_idle = [this] { return all_are_idle(); };
-            if (!gate_.sleep_while(all_idle, [this] { return tend_pool(); })) return;
+            const auto until = [this] { return std::min(tend_pool(), deadlocks_due()); };
+            if (!gate_.sleep_while(all_idle, until)) return;
             next = env::now() + interval_;
         }
     }

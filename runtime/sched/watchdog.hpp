@@ -16,6 +16,9 @@
 // Rescue workers go back to their bench once a regular worker has been free for a while. A task
 // that keeps its worker for longer than runtime_options::slow_run is named.
 //
+// When nothing has run for runtime_options::report_deadlocks, it looks for tasks that wait for each
+// other in a circle.
+//
 // Memory of tasks that nobody has needed for a second it gives back to the system.
 //
 // A worker whose single runs are longer than the watchdog's interval is not stuck, but does not get
@@ -90,6 +93,10 @@ private:
     void set_duty(unsigned wanted) noexcept;
     [[nodiscard]] bool begin_rescue(unsigned number) noexcept;
 
+    // deadlock_watch.cpp
+    [[nodiscard]] time_point deadlocks_due() noexcept;
+    void seek_deadlocks() noexcept;
+
     // slow_run.cpp
     void name_if_slow(worker& stuck, sight& last, time_point now) noexcept;
     [[nodiscard]] bool describe(worker& stuck, const sight& last, slow_run& what);
@@ -109,6 +116,10 @@ private:
     std::uint64_t quiet_progress_ = 0;
     std::uint64_t pool_changes_ = 0;  // when it last looked
     time_point pool_quiet_since_{};
+    std::uint64_t all_progress_ = 0;  // when it last looked, of all workers
+    time_point idle_since_{};
+    bool has_sought_ = false;             // since then
+    std::vector<std::uint64_t> circles_;  // those that were there then, by their oldest tasks
     env::atomic<bool> runs_{false};
     std::thread::id id_;                 // of the thread, once it runs
     std::vector<worker_thread> thread_;  // none or one

@@ -35,6 +35,7 @@
 #include <memory>
 #include <span>
 
+#include "sched/birth_times.hpp"
 #include "sched/fairness.hpp"
 #include "sched/thread_clock.hpp"
 #include "sched/timer_shard.hpp"
@@ -50,6 +51,9 @@
 namespace weft::detail {
 
 class runtime_core;
+
+/// Every id below has been given, to a task or to a worker.
+[[nodiscard]] std::uint64_t unused_task_id() noexcept;
 
 /// Owner-written statistics that others may read.
 class worker_counter {
@@ -125,10 +129,11 @@ public:
         return benched_.load(std::memory_order_relaxed);  // hint: driving decides who drives
     }
     thread_clock processor_time;
-
     counters counts;
     [[nodiscard]] timer_shard& timers() noexcept { return timers_; }
     [[nodiscard]] unsigned index() const noexcept { return index_; }
+    /// Any thread: of the tasks that it has created.
+    [[nodiscard]] const birth_times& births() const noexcept { return births_; }
 
     /// Owner: a task id from this worker's block, which `refill()` begins anew.
     template <class Refill>
@@ -192,6 +197,12 @@ private:
     void note_look(time_point now) noexcept {
         const nanoseconds since_start = now.time_since_epoch();
         last_look_.store(since_start.count(), std::memory_order_relaxed);  // its own; a hint
+        births_.note(next_id_, unused_task_id(), now);
+    }
+    /// Before it sleeps.
+    void note_births() noexcept {
+        if (births_.is_new(next_id_, unused_task_id()))
+            births_.note(next_id_, unused_task_id(), env::now());
     }
     void look_around() noexcept;
     bool renew_fork_budget() noexcept override;
@@ -291,6 +302,7 @@ private:
     wait_history waits_;
     batch_history batches_;
     std::uint32_t random_;
+    birth_times births_;  // last: it is large
 };
 
 }  // namespace weft::detail

@@ -211,6 +211,7 @@ void strand_core::start_or_wake_driver(strand_job& first) noexcept {
 
 void strand_core::queue_start(task_state& starting, strand_wait& place) noexcept {
     place.self = &starting;
+    place.strand = this;
     starting.operation = &place;
     // As if its body had suspended before its first step. A request that came in between ends it.
     if (starting.lifecycle.try_suspend() != life::suspension::suspended) {
@@ -228,21 +229,22 @@ void strand_core::queue_start(task_state& starting, strand_wait& place) noexcept
 }
 
 void strand_core::enter(const promise_base& holder, const task_state* owner) noexcept {
-    holder_.store(&holder, std::memory_order_relaxed);     // only the holder finds itself: no edge
-    holder_task_.store(owner, std::memory_order_relaxed);  // the same: no edge
+    holder_.store(&holder, std::memory_order_relaxed);  // only the holder finds itself: no edge
+    holder_task_.store(owner->id(), std::memory_order_relaxed);  // the same: no edge
 }
 
 void strand_core::leave() noexcept {
     holder_.store(nullptr, std::memory_order_relaxed);  // only the holder finds itself: no edge
-    holder_task_.store(nullptr, std::memory_order_relaxed);  // the same: no edge
+    holder_task_.store(0, std::memory_order_relaxed);   // the same: no edge
     pass_on();
 }
 
 bool strand_core::is_held_around(const promise_base& caller,
                                  const task_state* owner) const noexcept {
-    const task_state* task = holder_task_.load(std::memory_order_relaxed);  // as in enter: no edge
-    const promise_base* holder = holder_.load(std::memory_order_relaxed);   // the same: no edge
-    if (task != owner) return false;
+    const std::uint64_t task =
+        holder_task_.load(std::memory_order_relaxed);                      // as in enter: no edge
+    const promise_base* holder = holder_.load(std::memory_order_relaxed);  // the same: no edge
+    if (task != owner->id()) return false;
     const promise_base* frame = &caller;
     while (frame != nullptr && frame != holder) frame = frame->enclosing();
     return frame != nullptr;
@@ -264,6 +266,13 @@ life::cancel_outcome strand_wait::unlink() noexcept {
 
 trace::suspend_reason strand_wait::wait_reason() const noexcept {
     return trace::suspend_reason::mutex;
+}
+
+waits_on strand_wait::name_awaited(wait_listener& to) const noexcept {
+    const std::uint64_t holder = strand->holder_task();
+    if (holder == 0) return waits_on::outside;
+    to.hear_of_holder(holder);
+    return waits_on::all;
 }
 
 strand_hold::~strand_hold() {
@@ -304,6 +313,7 @@ bool strand_hold::begin(promise_base& caller, std::coroutine_handle<> frame) noe
     runnable& self = caller.current();
     state_ = state::waiting;
     wait_->self = &self;
+    wait_->strand = &strand;
     self.resume_point = frame;
     self.operation = wait_;
     if (!strand.push_or_acquire(*wait_)) return commit_suspend(self);

@@ -249,6 +249,13 @@ trace::suspend_reason join_scope::children_wait::wait_reason() const noexcept {
     return trace::suspend_reason::join;
 }
 
+waits_on join_scope::children_wait::name_awaited(wait_listener& to) const noexcept {
+    for (fork_node* node = join_.children_.first(); node != nullptr; node = node->next) {
+        if (!to.hear_of_child(*node)) break;
+    }
+    return waits_on::all;
+}
+
 struct join_scope::destroys_shared {
     join_scope& join;
     ~destroys_shared() {

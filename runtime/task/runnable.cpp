@@ -124,8 +124,8 @@ life::ticket request(runnable& self, const reason_ref& why, trace::cancel_cause 
     return answer;
 }
 
-/// The owner's own turn: a request came before the suspension was published. Returns what the
-/// operation, which is registered already, made of it.
+/// A request came before the owner had published the suspension, or while somebody looked at it.
+/// Returns what the operation, which is registered already, made of it.
 outcome offer_to_operation(runnable& self) noexcept {
     if (!self.operation->is_forwarding()) return self.operation->unlink();
     reason_ref why = self.reason.take();
@@ -200,6 +200,11 @@ void deliver_again(runnable& self, const reason_ref& why) noexcept {
     if (self.lifecycle.pending_requests() != 0) return;  // one delivery is for all of them
     static_cast<void>(request(self, why, trace::cancel_cause::scope));
     self.lifecycle.uncancel();
+}
+
+void handle_requests(runnable& held) noexcept {
+    while (let_go(held, offer_to_operation(held))) {
+    }
 }
 
 void throw_cancelled(runnable& self) {

@@ -25,6 +25,11 @@ trace::suspend_reason task_join::wait_reason() const noexcept {
     return trace::suspend_reason::join;
 }
 
+waits_on task_join::name_awaited(wait_listener& to) const noexcept {
+    static_cast<void>(to.hear_of_task(*target_));
+    return waits_on::all;
+}
+
 std::coroutine_handle<> task_join::begin(runnable& self, std::coroutine_handle<> caller) noexcept {
     if (self.owner == target_) {
         awaits_itself_ = true;

@@ -303,6 +303,99 @@ const registered_case forwarding_race({
     .body = [](scenario& s) { forwarding_body(s, 2, true); },
 });
 
+const registered_case look_and_wake({
+    .structure = "lifecycle",
+    .name = "a look at a task meets its completion",
+    .kills = {mutation::lifecycle_wake_through_busy, mutation::look_forgets_deferred_wake},
+    .limits = {.preemptions = 4, .stale_loads = 2},
+    .body =
+        [](scenario& s) {
+            modelled_task task(s, "task");
+            completion first, second;
+            s.thread("owner", [&] {
+                require(!task.suspend(first), "nobody cancels");
+                require(!task.suspend(second), "nobody cancels");
+                task.finish();
+            });
+            s.thread("completer", [&] {
+                modelled_task::complete(first);
+                modelled_task::complete(second);
+            });
+            s.thread("looker", [&] { static_cast<void>(task.look()); });
+            s.finally([&] { task.expect_all_answered(); });
+        },
+});
+
+const registered_case look_and_cancel({
+    .structure = "lifecycle",
+    .name = "a cancel that comes during a look is not lost",
+    .kills = {mutation::look_forgets_requests},
+    .limits = {.preemptions = 5, .stale_loads = 2},
+    .body =
+        [](scenario& s) {
+            modelled_task task(s, "task");
+            completion never;
+            s.thread("owner", [&] {
+                require(task.suspend(never), "only the cancel can end it");
+                task.finish();
+            });
+            s.thread("canceller", [&] { require(task.cancel(), "not refused before its end"); });
+            s.thread("looker", [&] { static_cast<void>(task.look()); });
+            s.finally([&] { task.expect_all_answered(); });
+        },
+});
+
+const registered_case look_cancel_and_wake({
+    .structure = "lifecycle",
+    .name = "two looks, a cancel and a completion in every order",
+    .kills = {},
+    .limits = {.preemptions = 3, .stale_loads = 1, .random_executions = 40'000},
+    .body =
+        [](scenario& s) {
+            modelled_task task(s, "task");
+            completion one;
+            s.thread("owner", [&] {
+                static_cast<void>(task.suspend(one));
+                task.finish();
+            });
+            s.thread("completer", [&] { modelled_task::complete(one); });
+            s.thread("canceller", [&] { static_cast<void>(task.cancel()); });
+            for (int i = 0; i < 2; ++i) {
+                s.thread("looker", [&] { static_cast<void>(task.look()); });
+            }
+            s.finally([&] { task.expect_all_answered(); });
+        },
+});
+
+const registered_case look_while_forwarding({
+    .structure = "lifecycle",
+    .name = "a look at a parent meets a cancel that goes to its child",
+    .kills = {},
+    .limits = {.preemptions = 3, .stale_loads = 1, .random_executions = 40'000},
+    .body =
+        [](scenario& s) {
+            modelled_task parent(s, "parent"), child(s, "child");
+            completion never;
+            s.thread("parent", [&] {
+                static_cast<void>(parent.suspend(child.ended(), &child));
+                parent.finish();
+            });
+            s.thread("child", [&] {
+                require(child.suspend(never), "only the cancel can end it");
+                child.finish();
+            });
+            s.thread("canceller", [&] { require(parent.cancel(), "the child cannot have ended"); });
+            s.thread("looker", [&] {
+                static_cast<void>(parent.look());
+                static_cast<void>(child.look());
+            });
+            s.finally([&] {
+                parent.expect_all_answered();
+                child.expect_all_answered();
+            });
+        },
+});
+
 }  // namespace
 
 TEST_CASE("a task is resumed once for each suspension and loses no cancel", "[lifecycle]") {

@@ -165,6 +165,7 @@ public:
     /// The children stay registered; the last of them drops the core.
     life::cancel_outcome unlink() noexcept override;
     [[nodiscard]] trace::suspend_reason wait_reason() const noexcept override;
+    waits_on name_awaited(wait_listener& to) const noexcept override;
 
     bool await_ready() const noexcept {
         WEFT_CHECK(core_ != nullptr, "this gather was moved from");

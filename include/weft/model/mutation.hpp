@@ -73,6 +73,9 @@ enum class mutation : std::uint8_t {
     lifecycle_wake_through_busy,     ///< wake() does not heed a canceller at work (I2)
     lifecycle_forget_deferred_wake,  ///< release() leaves a deferred wake undone (I2)
     lifecycle_finish_over_request,   ///< finish() lets a value pass over a request (I4)
+    // include/weft/task/lifecycle_look.hpp
+    look_forgets_requests,       ///< end() does not see a request that came meanwhile (V1)
+    look_forgets_deferred_wake,  ///< end() leaves a deferred wake undone (V1)
     // runtime/sched/guarded_wheel.hpp
     timer_disarms_unlocked,     ///< disarm() does not take the lock
     timer_expires_unlocked,     ///< fire_due() does not take the lock

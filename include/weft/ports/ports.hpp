@@ -173,6 +173,13 @@ protected:
     real_environment::atomic<weft::priority> running_at_{weft::priority::normal};
 };
 
+/// What a worker runs, or what awaits that directly.
+struct running_task {
+    std::uint64_t id;
+    unsigned worker;
+    bool is_awaited;  // directly
+};
+
 /// One runtime. Any thread.
 class runtime_port {
 public:
@@ -193,6 +200,10 @@ public:
     [[nodiscard]] virtual worker_port& any_worker() noexcept = 0;
     /// Tasks that are not done, each with a reference for the caller. Throws std::bad_alloc.
     [[nodiscard]] virtual std::vector<task_state*> live_tasks() = 0;
+    /// Those that run now: a hint. Throws std::bad_alloc.
+    [[nodiscard]] virtual std::vector<running_task> running_tasks() = 0;
+    /// At least so long ago `task`, which is alive, was created; for diagnostics.
+    [[nodiscard]] virtual nanoseconds least_age(const task_state& task) noexcept = 0;
     [[nodiscard]] virtual unsigned worker_count() const noexcept = 0;
     /// Whoever has just registered a callback: whether the end of the runtime has come so far that
     /// it is not to be called.

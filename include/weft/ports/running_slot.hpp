@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the weft authors
 
-// What a worker runs, in a place where the watchdog may look at it. Whatever runs may be gone as
-// soon as it has suspended, ended or been handed on: the worker empties the slot first.
+// What a worker runs, in a place where the watchdog, or who lists the tasks, may look at it.
+// Whatever runs may be gone as soon as it has suspended, ended or been handed on: the worker
+// empties the slot first.
 //
 // Protocol: running slot                                   checked by: tests/model/watch_model.cpp
-// Roles      worker (one) · watchdog (one)
+// Roles      worker (one) · watchdog (one at a time, whoever stands for it: runtime_core's lock)
 // Words      running: what runs, or null · direct: the direct await (task_join) whose task runs
 //            here, or null · held: the watchdog looks
 // Invariants U4 an await is in the slot from before its task is shown until after that is not:

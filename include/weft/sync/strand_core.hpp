@@ -11,7 +11,7 @@
 //
 // Edges of what is not in that protocol
 //            wake-ups: L1, L2 of lifecycle.hpp · driver_: the holder's · holder: written by the
-//            holder; only he can find himself in it
+//            holder; only he can find himself in it, for others it is a hint
 #pragma once
 
 #include <coroutine>
@@ -47,7 +47,9 @@ public:
     void release() noexcept;
     life::cancel_outcome unlink() noexcept override;
     [[nodiscard]] trace::suspend_reason wait_reason() const noexcept override;
+    waits_on name_awaited(wait_listener& to) const noexcept override;
     runnable* self = nullptr;
+    const strand_core* strand = nullptr;  // set with it, and kept by what waits
 
 private:
     strand_wait() noexcept : strand_node(true) {}
@@ -108,6 +110,10 @@ public:
     /// To the handler of the strand's runtime.
     void report(const std::exception_ptr& error) noexcept;
 
+    /// The id of the task that has it, a hint; 0: none, or its jobs run.
+    [[nodiscard]] std::uint64_t holder_task() const noexcept {
+        return holder_task_.load(std::memory_order_relaxed);  // a hint: no edge
+    }
     [[nodiscard]] runtime_port& home() const noexcept { return *home_; }
     /// This thread's worker if it runs a task of the strand's runtime, else any of its workers.
     /// Throws runtime_closed where that has been destroyed.
@@ -147,7 +153,7 @@ private:
     task_state* driver_ = nullptr;  // while the driver bit is set and its first job was reached
     runtime_port* home_;
     env::atomic<const promise_base*> holder_{nullptr};
-    env::atomic<const task_state*> holder_task_{nullptr};
+    env::atomic<std::uint64_t> holder_task_{0};
     env::atomic<std::uint32_t> references_{1};
 };
 

@@ -9,7 +9,8 @@
 // Edges      C1 drop release → last drop acquire: the record's last use is before its deletion
 //
 // Protocol: reason slot                         checked by: tests/stress/cancel_stress_test.cpp
-// Roles      canceller (any thread, any number): put · owner: take, put_back
+// Roles      canceller (any thread, any number): put · owner, or a looker in its place: take,
+//            put_back
 // Invariants S1 the slot owns one reference, and whoever wants the record exchanges it out: nobody
 //               counts up a record that he only sees, for the next canceller may be dropping it.
 // Edges      C2 put release → take acquire: the record's contents

@@ -107,6 +107,7 @@ private:
         runnable* next_to_cancel(const reason_ref& why) noexcept override;
         [[nodiscard]] life::cancel_outcome outcome() noexcept override;
         [[nodiscard]] trace::suspend_reason wait_reason() const noexcept override;
+        waits_on name_awaited(wait_listener& to) const noexcept override;
         bool cancel_requested = false;  // canceller-confined; the parent reads it once resumed
 
     private:

@@ -7,14 +7,14 @@
 //
 // Protocol: lifecycle word                          checked by: tests/model/lifecycle_model.cpp
 // Roles      owner (the worker that runs the body) · waker (once per suspension: whoever completed
-//            the operation) · canceller (any thread, any number)
+//            the operation) · canceller, looker (lifecycle_look.hpp): any thread, any number
 // Word       63..32 cancelling | 31..20 delivery epoch | 19..12 level (lifecycle_level.hpp)
-//            | 11..4 undelivered requests | 3 busy: a canceller works on the operation | 2 woken
-//            | 1..0 state
+//            | 11..4 undelivered requests | 3 busy: a canceller works on the operation, or a looker
+//            reads it | 2 woken | 1..0 state
 // States     active ──try_suspend/owner──▶ waiting ──wake/waker──▶ active ──finish/owner──▶ done
 //            "active": created, queued or running; a canceller treats the three alike.
 // Invariants I1 one resume: leaving `waiting` is one exchange; the winner queues or runs it.
-//            I2 while `busy` nobody leaves `waiting`: a waker sets `woken` and the canceller, which
+//            I2 while `busy` nobody leaves `waiting`: a waker sets `woken` and whoever is busy, and
 //               may therefore touch the operation in the frame, enqueues when it lets go.
 //            I3 the waker may come before the suspension: `woken` makes try_suspend fail.
 //            I4 a request that returned true is counted as undelivered until it is delivered,
@@ -114,6 +114,8 @@ public:
 private:
     template <class>
     friend class lifecycle_level;
+    template <class>
+    friend class lifecycle_look;
 
     template <class Change>
     word update(Change change) noexcept {
@@ -189,7 +191,7 @@ auto lifecycle<Env>::request() noexcept -> ticket {
     });
     if ((before & state_mask) == done) return {cancel_duty::refused, 0};
     if ((before & state_mask) != waiting) return {cancel_duty::recorded, epoch(before)};
-    bool busy = (before & busy_bit) != 0;  // by another canceller, or by this one's own walk
+    bool busy = (before & busy_bit) != 0;  // by a canceller, this one's own walk too, or a looker
     return {busy ? cancel_duty::recorded_at_busy : cancel_duty::handle_operation, epoch(before)};
 }
 

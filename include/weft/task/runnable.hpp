@@ -33,8 +33,30 @@ struct runnable;
 class join_scope;
 class task_state;
 
-/// What a waiting runnable waits on, seen from a canceller. Called only while the canceller holds
-/// the runnable's `busy` bit, so the frame that contains the operation cannot go away.
+/// Who must act before an operation completes.
+enum class waits_on : std::uint8_t {
+    outside,  ///< a timer, a descriptor, whoever holds the other end
+    all,      ///< each of those that it names
+    any,      ///< one of them
+};
+
+/// Hears what an operation waits on. It neither allocates nor waits, and keeps nothing that it
+/// hears of but ids.
+class wait_listener {
+public:
+    /// False: it has heard enough.
+    virtual bool hear_of_task(const task_state& awaited) noexcept = 0;
+    /// The same, for a child that is no task.
+    virtual bool hear_of_child(runnable& child) noexcept = 0;
+    /// The task that has what it waits for.
+    virtual void hear_of_holder(std::uint64_t task_id) noexcept = 0;
+
+protected:
+    ~wait_listener() = default;
+};
+
+/// What a waiting runnable waits on, seen from a canceller or a looker. Called only while that one
+/// holds the runnable's `busy` bit, so the frame that contains the operation cannot go away.
 class operation {
 public:
     /// A leaf takes itself out of the structure that would complete it. `unlinked`: nobody else
@@ -47,6 +69,10 @@ public:
     virtual bool is_forwarding() const noexcept { return false; }
     /// For diagnostics.
     [[nodiscard]] virtual trace::suspend_reason wait_reason() const noexcept = 0;
+    /// For diagnostics: names the runnables that it waits on, or who holds what it waits for.
+    virtual waits_on name_awaited(wait_listener& /*to*/) const noexcept {
+        return waits_on::outside;
+    }
 
     [[nodiscard]] bool was_unlinked() const noexcept { return unlinked_; }
 
@@ -159,6 +185,10 @@ std::uint32_t request_cancel_in_scope(
 /// Inside `self`: a request that went to something it awaited, or was delivered there, and that
 /// whoever awaits further out must see as well is undelivered again. It is not counted again.
 void deliver_again(runnable& self, const reason_ref& why) noexcept;
+
+/// Hands on what was asked of `held` while the caller, who looks at it, held its busy bit, and lets
+/// go.
+void handle_requests(runnable& held) noexcept;
 
 /// Takes the undelivered requests at a resumption: true if the caller must now throw.
 [[nodiscard]] inline bool must_deliver_cancel(runnable& self, const operation& completed) noexcept {

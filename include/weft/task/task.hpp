@@ -24,6 +24,7 @@ namespace weft {
 
 /// Names one registration of a done-callback.
 using callback_token = std::uint64_t;
+struct await_chain;
 
 namespace detail {
 struct task_access;
@@ -86,6 +87,9 @@ public:
     [[nodiscard]] std::uint64_t id() const { return state().id(); }
     /// The coroutine function that the task runs.
     [[nodiscard]] std::source_location location() const { return state().location(); }
+    /// What it waits for, from its outermost coroutine on, through the tasks that it awaits: see
+    /// weft/task/await_chain.hpp.
+    [[nodiscard]] weft::await_chain await_chain() const;
 
 protected:
     friend detail::task_access;
@@ -185,6 +189,7 @@ public:
     /// Gives up waiting: only when the target waits for this very runnable.
     life::cancel_outcome unlink() noexcept override;
     [[nodiscard]] trace::suspend_reason wait_reason() const noexcept override;
+    waits_on name_awaited(wait_listener& to) const noexcept override;
 
 protected:
     [[nodiscard]] std::coroutine_handle<> begin(runnable& self,

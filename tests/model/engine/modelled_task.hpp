@@ -15,6 +15,7 @@
 #include "cases.hpp"
 #include "weft/task/lifecycle.hpp"
 #include "weft/task/lifecycle_level.hpp"
+#include "weft/task/lifecycle_look.hpp"
 #include "weft/wheel/timer_entry.hpp"
 
 namespace weft::model {
@@ -138,6 +139,25 @@ public:
         }
         if (epoch == nullptr) unanswered_.push_back(answered);  // a scope's own may be withdrawn
         if (duty == task_life::cancel_duty::handle_operation) settle();
+        return true;
+    }
+
+    // Looker.
+    /// True: it waited, and was read.
+    bool look() {
+        using seen = weft::detail::lifecycle_look<mutable_environment>;
+        if (!seen::begin(word_)) return false;
+        require(operation_.load()->waiting.load() == this, "the operation of a live frame");
+        switch (seen::end(word_)) {
+            case task_life::release_duty::handle_again:
+                settle();
+                break;
+            case task_life::release_duty::enqueue:
+                enqueue();
+                break;
+            case task_life::release_duty::none:
+                break;
+        }
         return true;
     }
 
