@@ -58,9 +58,7 @@ struct gather_argument<future<T>> {
     static any_task start(const future<T>& handle) {
         return checked_handle(task_access::handle_of(handle));
     }
-    static future<T> handle(const any_task& state) {
-        return task_access::future_of<future<T>>(state);
-    }
+    static future<T> handle(const any_task& state) { return future_access::adopt<T>(state); }
 };
 
 template <>

@@ -30,6 +30,10 @@ public:
 template <class T>
 class promise;
 
+namespace detail {
+struct future_access;
+}
+
 /// What a promise will set. A copyable, reference-counted handle, for any thread; may outlive the
 /// promise and the runtime. `co_await f` gives T&, which lives as long as a handle does, any number
 /// of times, by any number of tasks; `co_await std::move(f)` moves the value out. Awaiting rethrows
@@ -87,12 +91,24 @@ public:
 
 private:
     friend promise<T>;
+    friend detail::future_access;
     friend detail::task_access;
     explicit future(any_task done) noexcept : any_task(std::move(done)) {}
     [[nodiscard]] detail::value_record<T>& record() const {
         return static_cast<detail::value_record<T>&>(state());
     }
 };
+
+namespace detail {
+
+struct future_access {
+    template <class T>
+    static future<T> adopt(any_task state) noexcept {
+        return future<T>{std::move(state)};
+    }
+};
+
+}  // namespace detail
 
 /// The producer's end, move-only: sets the outcome of its future once. The try_ forms say whether
 /// they were the first, the others throw invalid_state_error if there is an outcome already, also

@@ -134,18 +134,8 @@ struct task_access {
         return task<T>{record};
     }
     static any_task adopt(task_state* state) noexcept { return any_task{state}; }
-    template <class Handle>
-    static task_state* state(const Handle& t) noexcept {
-        return t.state_;
-    }
-    template <class Future>
-    static any_task handle_of(const Future& f) noexcept {
-        return f;
-    }
-    template <class Future>
-    static Future future_of(any_task state) noexcept {
-        return Future{std::move(state)};
-    }
+    static task_state* state(const auto& handle) noexcept { return handle.state_; }
+    static any_task handle_of(const auto& future) noexcept { return future; }
     static task_state* release(any_task& t) noexcept { return std::exchange(t.state_, nullptr); }
     template <class T>
     static value_record<T>& record(const task<T>& t) noexcept {

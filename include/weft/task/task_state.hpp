@@ -129,8 +129,7 @@ public:
     [[nodiscard]] bool is_wanted() const noexcept {
         return references_.load(std::memory_order_acquire) != 1 || has_awaiters();  // T1
     }
-    /// For a new task that is to be asked to stop when its last handle goes, before it is
-    /// registered.
+    /// For a new task, before it is registered: asked to stop when its last handle goes.
     void cancel_when_dropped() noexcept {
         references_.store(2 | drop_mark, std::memory_order_relaxed);  // T1: nobody knows it yet
     }

@@ -40,12 +40,12 @@ struct stage {
 };
 
 /// From the moment at which a task is ready to its run: runs of others, and time.
-struct wait {
+struct longest_wait {
     std::uint64_t turns = 0;
     nanoseconds time{};
     std::uint64_t children = 0;
 
-    void raise_to(const wait& other) {
+    void raise_to(const longest_wait& other) {
         turns = std::max(turns, other.turns);
         time = std::max(time, other.time);
         children = std::max(children, other.children);
@@ -57,7 +57,7 @@ public:
     explicit stop_watch(const stage& s)
         : turns_(s.runtime.turns()), time_(s.runtime.now()), children_(s.children) {}
     /// In the run that was waited for.
-    [[nodiscard]] wait stop(const stage& s) const {
+    [[nodiscard]] longest_wait stop(const stage& s) const {
         return {s.runtime.turns() - turns_ - 1, s.runtime.now() - time_, s.children - children_};
     }
 
@@ -142,7 +142,7 @@ inline coro<> sleeps(stage& s, int rounds, nanoseconds& latest) {
     }
 }
 
-inline coro<> waits_for_its_turn(stage& s, int rounds, wait& worst) {
+inline coro<> waits_for_its_turn(stage& s, int rounds, longest_wait& worst) {
     for (int i = 0; i < rounds; ++i) {
         const stop_watch watch{s};
         co_await yield();

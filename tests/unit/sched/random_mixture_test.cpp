@@ -24,7 +24,7 @@ constexpr nanoseconds longest_run = 10us;
 constexpr nanoseconds longest_child = 200ns;
 
 /// docs/architecture.md: the longest wait of a normal task with `ahead` before it, on one worker.
-wait bound(std::uint64_t ahead) {
+longest_wait bound(std::uint64_t ahead) {
     const std::uint64_t turns = (ahead + 1) * fairness::longest_round;
     // Two bursts; of two children one begins in its parent's place.
     const nanoseconds forks = 2 * fairness::forks_per_look * 2 * longest_child;
@@ -36,10 +36,10 @@ struct mixture {
     stage& s;
     std::mt19937_64 random{seed()};
     std::array<detail::runnable*, 2> asleep{};
-    wait normal{};
-    wait woken{};
-    wait outside{};
-    wait urgent{};
+    longest_wait normal{};
+    longest_wait woken{};
+    longest_wait outside{};
+    longest_wait urgent{};
     nanoseconds late{};
 
     void spend() { s.runtime.spend(nanoseconds{random() % (longest_run.count() + 1)}); }
@@ -59,7 +59,7 @@ coro<> mixed_forks(mixture& m) {
     }
 }
 
-coro<> mixed_yields(mixture& m, wait* worst) {
+coro<> mixed_yields(mixture& m, longest_wait* worst) {
     while (!m.s.is_over) {
         m.spend();
         const stop_watch watch{m.s};
@@ -124,7 +124,7 @@ TEST_CASE("no task of a random mixture waits longer than the bound") {
         s.runtime.run_until([&] { return stranger.done(); });
         for (auto n = m.random() % 200; n != 0; --n) s.runtime.turn();
     }
-    const wait most = bound(all);
+    const longest_wait most = bound(all);
     CHECK(m.normal.turns <= most.turns);
     CHECK(m.normal.time <= most.time);
     CHECK(m.woken.turns <= 2 * most.turns);

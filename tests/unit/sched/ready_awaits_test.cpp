@@ -167,7 +167,7 @@ TEST_CASE("awaits that never suspend give way after 128") {
         GENERATE(awaits_a_done_task, awaits_sent_values, takes_an_idle_strand, gathers_a_done_task);
     stage s{workers};
     task<> busy = s.runtime.start(awaits(s, 100ns));
-    wait worst;
+    longest_wait worst;
     nanoseconds latest{};
     task<> beside = s.runtime.start(waits_for_its_turn(s, 300, worst));
     task<> sleeper = s.runtime.start(sleeps(s, 300, latest));

@@ -58,7 +58,7 @@ coro<> forks_short_bursts(stage& s, std::size_t count, nanoseconds run) {
     co_await when_all(std::move(all));
 }
 
-coro<> notes_its_wait(stage& s, stop_watch watch, wait& worst) {
+coro<> notes_its_wait(stage& s, stop_watch watch, longest_wait& worst) {
     worst.raise_to(watch.stop(s));
     co_return;
 }
@@ -123,7 +123,7 @@ TEST_CASE("two tasks that wake each other let a third have every fourth turn") {
     pair_of_naps both;
     std::vector<task<>> tasks;
     start_pair(s, both, tasks, 10us);
-    wait worst;
+    longest_wait worst;
     task<> third = s.runtime.start(waits_for_its_turn(s, 1000, worst));
     s.runtime.run_until([&] { return third.done(); });
     CHECK(worst.turns == fairness::slot_limit);
@@ -136,7 +136,7 @@ TEST_CASE("with a single worker two tasks that wake each other wait like any oth
     pair_of_naps both;
     std::vector<task<>> tasks;
     start_pair(s, both, tasks, 10us);
-    wait worst;
+    longest_wait worst;
     task<> third = s.runtime.start(waits_for_its_turn(s, 1000, worst));
     s.runtime.run_until([&] { return third.done(); });
     CHECK(worst.turns == 1);  // there is never more than one of them ready
@@ -150,7 +150,7 @@ TEST_CASE("what comes from outside runs within 61 turns beside tasks that are al
     std::vector<task<>> tasks;
     start_pair(s, both, tasks, 1us);
     for (int i = 0; i < 5; ++i) tasks.push_back(s.runtime.start(yields_on(s, 3us)));
-    wait worst;
+    longest_wait worst;
     for (unsigned i = 0; i < 3 * fairness::look_interval; ++i) {
         task<> injected = s.runtime.inject(notes_its_wait(s, stop_watch{s}, worst));
         s.runtime.run_until([&] { return injected.done(); });
@@ -216,7 +216,7 @@ TEST_CASE("a burst of forks ends after 1024 children when something is ready") {
     stage s{workers};
     std::vector<task<>> tasks;
     tasks.push_back(s.runtime.start(forks_on(s, 10ns)));
-    wait worst;
+    longest_wait worst;
     task<> beside = s.runtime.start(waits_for_its_turn(s, 300, worst));
     s.runtime.run_until([&] { return beside.done(); });
     // Of two children one begins in its parent's place.
@@ -231,7 +231,7 @@ TEST_CASE("children that suspend at once do not keep a ready task waiting") {
     stage s{workers};
     std::vector<task<>> tasks;
     for (int i = 0; i < 4; ++i) tasks.push_back(s.runtime.start(forks_once(s, 20'000, 1us)));
-    wait worst;
+    longest_wait worst;
     task<> last = s.runtime.start(notes_its_wait(s, stop_watch{s}, worst));
     s.finish();
     CHECK(worst.turns <= 5 * fairness::longest_round);
@@ -241,7 +241,7 @@ TEST_CASE("short bursts of forks count together") {
     const auto workers = GENERATE(1u, 2u);
     stage s{workers};
     task<> forks = s.runtime.start(forks_short_bursts(s, 200, 1us));
-    wait worst;
+    longest_wait worst;
     task<> beside = s.runtime.start(notes_its_wait(s, stop_watch{s}, worst));
     s.finish();
     CHECK(s.children == 200 * 800);
@@ -252,7 +252,7 @@ TEST_CASE("latency tasks that fork keep a normal task waiting for two bursts") {
     const auto workers = GENERATE(1u, 2u);
     stage s{workers};
     for (int i = 0; i < 20; ++i) s.runtime.start(forks_and_yields_on(s, 10ns), at_latency);
-    wait worst;
+    longest_wait worst;
     task<> normal = s.runtime.start(waits_for_its_turn(s, 100, worst));
     s.runtime.run_until([&] { return normal.done(); });
     // Of two children one begins in its parent's place.
@@ -268,7 +268,7 @@ TEST_CASE("latency tasks that are always ready leave others one turn in 17") {
     for (int i = 0; i < 3; ++i) {
         tasks.push_back(s.runtime.start(yields_on(s, 5us), at_latency));
     }
-    wait worst;
+    longest_wait worst;
     task<> normal = s.runtime.start(waits_for_its_turn(s, 500, worst));
     s.runtime.run_until([&] { return normal.done(); });
     CHECK(worst.turns == fairness::latency_limit);
@@ -287,7 +287,7 @@ TEST_CASE("a background task has its share of the time whatever its runs take") 
     background_share share{.run = run};
     const detail::time_point begin = s.runtime.now();
     task<> work = s.runtime.start(works_in_background(s, share, rounds), in_background);
-    wait injected;
+    longest_wait injected;
     for (int looks_left = 100'000; !work.done(); --looks_left) {
         if (looks_left == 0) FAIL("the background starves");
         if (with_strangers) s.runtime.inject(notes_its_wait(s, stop_watch{s}, injected));
@@ -309,7 +309,7 @@ TEST_CASE("what comes from outside and the background take turns at the looks") 
     // Due again long before the next look, each time.
     background_share share{.run = 1ns};
     s.runtime.start(works_in_background(s, share, 1'000'000), in_background);
-    wait worst;
+    longest_wait worst;
     for (unsigned i = 0; i < 200; ++i) {
         task<> injected = s.runtime.inject(notes_its_wait(s, stop_watch{s}, worst));
         s.runtime.run_until([&] { return injected.done(); }, 10'000);
