@@ -44,7 +44,7 @@ weft::coro<> run(weft::coro<int> body) {
     auto above = weft::create_task(parent(child));
     co_await weft::sleep(10ms);
     print("cancel", above.cancel());
-    co_await weft::wait({above});
+    co_await weft::wait(std::vector{above});
     print("child", child.cancelled(), "parent", above.cancelled(), "cancelling",
           above.cancelling());
 }

@@ -30,7 +30,7 @@ weft::coro<> async_main() {
     auto parent = weft::create_task(gathers(children));
     co_await weft::sleep(10ms);
     parent.cancel();
-    co_await weft::wait({parent});
+    co_await weft::wait(std::vector{parent});
     print("parent", parent.cancelled(), "children",
           "[" + std::to_string(children[0].result()) + ", " + std::to_string(children[1].result()) +
               "]");
@@ -40,7 +40,7 @@ weft::coro<> async_main() {
     parent = weft::create_task(gathers(children));
     co_await weft::sleep(10ms);
     children[1].cancel();
-    co_await weft::wait({parent});
+    co_await weft::wait(std::vector{parent});
     print("parent", parent.cancelled(), "others", children[0].done(), children[2].done());
     const int first = co_await children[0];
     const int third = co_await children[2];
