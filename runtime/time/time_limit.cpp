@@ -5,16 +5,15 @@
 
 namespace weft::detail {
 
-resolved_limit resolve(const time_limit& limit) noexcept {
-    constexpr resolved_limit never{time_point::max(), false};
-    if (limit.kind_ == time_limit::kind::never || limit.value_ == nanoseconds::max()) return never;
-    const time_point now = real_environment::now();
-    if (limit.kind_ == time_limit::kind::at) {
-        const time_point when{limit.value_};
-        return {when, when <= now};
+resolved_limit resolve(time_limit limit) noexcept {
+    if (limit.kind_ == time_limit::kind::after) [[likely]] {
+        const time_point now = real_environment::now();
+        if (limit.value_ >= time_point::max() - now) return {time_point::max(), false};
+        return {now + limit.value_, limit.value_ == nanoseconds::zero()};
     }
-    if (limit.value_ >= time_point::max() - now) return never;
-    return {now + limit.value_, limit.value_ == nanoseconds::zero()};
+    if (limit.kind_ == time_limit::kind::never) return {time_point::max(), false};
+    const time_point when{limit.value_};
+    return {when, when <= real_environment::now()};
 }
 
 }  // namespace weft::detail

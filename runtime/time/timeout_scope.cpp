@@ -9,9 +9,25 @@
 
 namespace weft {
 
+void detail::throw_timeout(const std::exception_ptr& cause) { throw timeout_error(cause); }
+
 void timeout_scope::throw_unless_fresh() const {
     if (is_fresh()) return;
     throw usage_error("a timeout_scope is for one with_timeout: make a new one for each");
+}
+
+inline void timeout_scope::start_timer() noexcept {
+    port = nullptr;
+    if (has_passed_)
+        on_fire(*this);  // the request waits for the body's next suspension
+    else if (when_ != detail::time_point::max())
+        self_->worker->arm(*this, when_);
+}
+
+/// The epoch of the scope's request, if there is one: it is complete then.
+inline std::optional<std::uint32_t> timeout_scope::stop_timer() noexcept {
+    const auto disarm = [this] { return port == nullptr || port->disarm(*this); };
+    return expiry_.settle(disarm, [] { std::this_thread::yield(); });
 }
 
 void timeout_scope::enter(detail::runnable& self) noexcept {
@@ -61,20 +77,6 @@ void timeout_scope::reschedule(time_limit limit) {
     when_ = when;
     has_passed_ = has_passed;
     start_timer();
-}
-
-void timeout_scope::start_timer() noexcept {
-    port = nullptr;
-    if (has_passed_)
-        on_fire(*this);  // the request waits for the body's next suspension
-    else if (when_ != detail::time_point::max())
-        self_->worker->arm(*this, when_);
-}
-
-/// The epoch of the scope's request, if there is one: it is complete then.
-std::optional<std::uint32_t> timeout_scope::stop_timer() noexcept {
-    const auto disarm = [this] { return port == nullptr || port->disarm(*this); };
-    return expiry_.settle(disarm, [] { std::this_thread::yield(); });
 }
 
 std::uint64_t timeout_scope::on_fire(detail::timer_waiter& waiter) noexcept {

@@ -116,7 +116,7 @@ coro<> limits_under_fire(dice::result_type random, std::size_t rounds, std::atom
     dice d{random};
     for (std::size_t i = 0; i < rounds; ++i) {
         timeout_scope outer{std::chrono::microseconds{60}};
-        timeout_scope inner{std::chrono::microseconds{d() % 80}};
+        timeout_scope inner{std::chrono::microseconds{static_cast<unsigned>(d()) % 80}};
         const auto nested = [&inner, random]() -> coro<int> {
             co_return co_await with_timeout(inner, moves_its_limit(inner, random));
         };
@@ -133,7 +133,8 @@ coro<std::uint32_t> fires(any_task at, std::atomic<bool>& over, dice::result_typ
     dice d{random};
     std::uint32_t accepted = 0;
     while (!over) {
-        for (unsigned n = d() % 4000; n > 0; --n) detail::real_environment::relax();
+        for (unsigned n = static_cast<unsigned>(d()) % 4000; n > 0; --n)
+            detail::real_environment::relax();
         accepted += at.cancel() ? 1 : 0;
         co_await yield();
     }

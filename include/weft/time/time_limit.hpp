@@ -22,7 +22,7 @@ struct resolved_limit {
     bool has_passed;
 };
 /// Durations count from now.
-[[nodiscard]] resolved_limit resolve(const time_limit& limit) noexcept;
+[[nodiscard]] resolved_limit resolve(time_limit limit) noexcept;
 
 }  // namespace detail
 
@@ -45,7 +45,7 @@ public:
         : time_limit(limit.has_value() ? time_limit(*limit) : time_limit(std::nullopt)) {}
 
 private:
-    friend detail::resolved_limit detail::resolve(const time_limit& limit) noexcept;
+    friend detail::resolved_limit detail::resolve(time_limit limit) noexcept;
     enum class kind : std::uint8_t { never, after, at };
 
     kind kind_ = kind::never;

@@ -82,6 +82,9 @@ private:
 
 namespace detail {
 
+/// Throws timeout_error with what the body ended by.
+[[noreturn]] void throw_timeout(const std::exception_ptr& cause);
+
 /// The await of a coroutine in a scope, without its result. `Scope`: timeout_scope, or a reference
 /// to one that the caller has.
 template <class T, class Scope>

@@ -26,7 +26,7 @@ public:
     using body::await_ready, body::await_suspend;
     using body::body;
     T await_resume() {
-        if (this->ended_by_limit()) throw timeout_error(this->result().error());
+        if (this->ended_by_limit()) throw_timeout(this->result().error());
         return this->result().take();
     }
 };
