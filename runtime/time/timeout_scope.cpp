@@ -44,7 +44,7 @@ bool timeout_scope::leave() noexcept {
     const auto epoch = stop_timer();
     if (!epoch) return false;
     expired_ = !self_->lifecycle.is_undelivered(*epoch);
-    return self_->lifecycle.withdraw(*epoch) <= baseline_ && expired_;
+    return self_->lifecycle.withdraw(*epoch, baseline_) <= baseline_ && expired_;
 }
 
 bool timeout_scope::expired() const noexcept {
@@ -70,7 +70,7 @@ void timeout_scope::reschedule(time_limit limit) {
         if (!self_->lifecycle.is_undelivered(*epoch)) {
             throw usage_error("this limit has expired: the body is being stopped already");
         }
-        self_->lifecycle.withdraw(*epoch);
+        self_->lifecycle.withdraw(*epoch, baseline_);
         expiry_.renew();
     }
     const auto [when, has_passed] = detail::resolve(limit);

@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "weft/time/sleep.hpp"
+#include "weft/time/with_timeout.hpp"
 
 using namespace weft;
 using namespace weft::test;
