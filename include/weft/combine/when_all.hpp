@@ -22,6 +22,8 @@
 
 namespace weft {
 
+class any_task;
+
 namespace detail {
 
 template <class T>
@@ -237,5 +239,9 @@ template <class T, std::size_t N>
     using all = detail::borrowed_children<T, N>;
     return detail::when_all_range<all>{std::in_place, children};
 }
+
+template <class... Given>
+    requires(std::is_base_of_v<any_task, std::remove_cvref_t<Given>> || ...)
+void when_all(Given&&... given) = delete;  // a task runs by itself: gather waits for tasks
 
 }  // namespace weft

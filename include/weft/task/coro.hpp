@@ -62,6 +62,7 @@ public:
     using value_type = T;
 
     coro(coro&& other) noexcept : frame_(std::exchange(other.frame_, nullptr)) {}
+    coro(const coro&) = delete;  // a coroutine runs once: write std::move(c)
     coro& operator=(coro&& other) noexcept {
         std::swap(frame_, other.frame_);
         return *this;

@@ -4,6 +4,7 @@
 // Starting tasks from inside a task. From outside a runtime use run() or runtime::spawn().
 #pragma once
 
+#include <concepts>
 #include <functional>
 #include <optional>
 #include <string_view>
@@ -39,6 +40,11 @@ using coro_result_of =
 /// A callable whose call with these arguments, moved into a frame, gives a coroutine.
 template <class F, class... Args>
 concept coroutine_callable = requires { typename coro_result_of<F, Args...>; };
+
+/// A callable that can be called so, but gives no coroutine.
+template <class F, class... Args>
+concept plain_callable =
+    std::invocable<std::decay_t<F>, std::decay_t<Args>...> && !coroutine_callable<F, Args...>;
 
 /// Keeps the callable and its arguments in a frame for as long as the body runs: the captures of a
 /// lambda coroutine live in the lambda, not in the coroutine.
@@ -97,6 +103,14 @@ template <class F, class... Args>
 auto create_task(F&& callable, Args&&... args) {
     return create_task(task_options{}, std::forward<F>(callable), std::forward<Args>(args)...);
 }
+
+// What returns at once is done when create_task would return: call it.
+template <class F, class... Args>
+    requires detail::plain_callable<F, Args...>
+void create_task(task_options options, F&& callable, Args&&... args) = delete;  // needs a coro<T>
+template <class F, class... Args>
+    requires detail::plain_callable<F, Args...>
+void create_task(F&& callable, Args&&... args) = delete;  // a task's callable returns a coro<T>
 
 /// The task that runs on this thread; empty outside a task.
 [[nodiscard]] any_task current_task() noexcept;
