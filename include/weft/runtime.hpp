@@ -14,6 +14,7 @@
 #include <string_view>
 #include <utility>
 
+#include "weft/base/lifetime.hpp"
 #include "weft/sched/slow_run.hpp"
 #include "weft/task/create_task.hpp"
 #include "weft/task/failure.hpp"
@@ -97,7 +98,7 @@ public:
     /// Starts a task from any thread, workers included. Throws runtime_closed; once close has begun
     /// only this runtime's own tasks may start others.
     template <class T>
-    task<T> spawn(coro<T> body, task_options options = {});
+    task<T> spawn(coro<T> body WEFT_LIFETIMEBOUND, task_options options = {});
 
     /// Cancels every task and waits for them, round after round until none is left; reports what
     /// they threw; then stops the workers. Tasks started by a task that is being stopped run
@@ -138,7 +139,7 @@ T run(coro<T> main, runtime_options options = {}) {
 // ---------------------------------------------------------------------------------------------
 
 template <class T>
-task<T> runtime::spawn(coro<T> body, task_options options) {
+task<T> runtime::spawn(coro<T> body WEFT_LIFETIMEBOUND, task_options options) {
     task<T> handle = detail::start_task(body, options, &any_worker(), port());
     inject(handle);
     return handle;

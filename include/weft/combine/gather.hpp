@@ -17,6 +17,7 @@
 #include <variant>
 #include <vector>
 
+#include "weft/base/lifetime.hpp"
 #include "weft/combine/gather_core.hpp"
 #include "weft/combine/when_all.hpp"
 #include "weft/task/create_task.hpp"
@@ -162,25 +163,27 @@ concept gatherable = requires { typename gather_argument<std::remove_cvref_t<A>>
 /// be given several times, but not the awaiting one: usage_error. Without arguments it completes
 /// without suspending. Call inside a task.
 template <detail::gatherable... As>
-[[nodiscard]] detail::gather_pack<std::remove_cvref_t<As>...> gather(As... arguments) {
+[[nodiscard]] detail::gather_pack<std::remove_cvref_t<As>...> gather(
+    As... arguments WEFT_LIFETIMEBOUND) {
     return detail::gather_pack<std::remove_cvref_t<As>...>{arguments...};
 }
 
 /// The same for any number of one kind: gives std::vector<T>, or nothing for void.
 template <detail::gatherable A>
-[[nodiscard]] detail::gather_range<A> gather(std::vector<A> arguments) {
+[[nodiscard]] detail::gather_range<A> gather(std::vector<A> arguments WEFT_LIFETIMEBOUND) {
     return detail::gather_range<A>{arguments};
 }
 
 /// Waits until all have ended and gives every outcome; throws only `cancelled`, when the awaiting
 /// task was cancelled, and then only after all have ended.
 template <detail::gatherable... As>
-[[nodiscard]] detail::settle_pack<std::remove_cvref_t<As>...> gather_settled(As... arguments) {
+[[nodiscard]] detail::settle_pack<std::remove_cvref_t<As>...> gather_settled(
+    As... arguments WEFT_LIFETIMEBOUND) {
     return detail::settle_pack<std::remove_cvref_t<As>...>{arguments...};
 }
 
 template <detail::gatherable A>
-[[nodiscard]] detail::settle_range<A> gather_settled(std::vector<A> arguments) {
+[[nodiscard]] detail::settle_range<A> gather_settled(std::vector<A> arguments WEFT_LIFETIMEBOUND) {
     return detail::settle_range<A>{arguments};
 }
 

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "weft/base/lifetime.hpp"
 #include "weft/task/task.hpp"
 
 namespace weft {
@@ -80,9 +81,11 @@ void begin_task(task_state& state, std::string_view name, std::optional<weft::pr
 /// unless memory runs out.
 /// Throws usage_error outside a task, runtime_closed during the last phase of shutdown,
 /// std::invalid_argument for what is no priority, and std::bad_alloc; in each case the body never
-/// runs.
+/// runs. What the body looks at must outlive the task: temporaries of this statement do so only if
+/// the task is awaited in it.
 template <class T>
-[[gnu::always_inline]] inline task<T> create_task(coro<T> body, task_options options = {}) {
+[[gnu::always_inline]] inline task<T> create_task(coro<T> body WEFT_LIFETIMEBOUND,
+                                                  task_options options = {}) {
     detail::worker_port& worker = detail::worker_for_create_task();
     task<T> handle = detail::start_task(body, options, &worker, worker.runtime(), &worker);
     worker.submit_back(*detail::task_access::state(handle));
@@ -90,7 +93,7 @@ template <class T>
 }
 
 /// The same for `callable(args...)`, which returns a coroutine: moves both into the task's frame.
-/// The safe form for lambdas with captures.
+/// The safe form for lambdas with captures, and for arguments that are taken by reference.
 template <class F, class... Args>
     requires detail::coroutine_callable<F, Args...>
 auto create_task(task_options options, F&& callable, Args&&... args) {

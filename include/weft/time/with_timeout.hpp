@@ -9,6 +9,7 @@
 #include <exception>
 #include <utility>
 
+#include "weft/base/lifetime.hpp"
 #include "weft/error.hpp"
 #include "weft/task/coro.hpp"
 #include "weft/time/expiry.hpp"
@@ -79,7 +80,7 @@ private:
 /// suspension.
 template <class T, class Rep, class Period>
 [[nodiscard]] detail::timeout_awaiter<T> with_timeout(std::chrono::duration<Rep, Period> limit,
-                                                      coro<T> body) {
+                                                      coro<T> body WEFT_LIFETIMEBOUND) {
     return detail::timeout_awaiter<T>{detail::deadline_after(detail::to_nanoseconds(limit)),
                                       std::move(body)};
 }
@@ -87,7 +88,7 @@ template <class T, class Rep, class Period>
 /// The same with a point in time of the monotonic clock.
 template <class T>
 [[nodiscard]] detail::timeout_awaiter<T> with_timeout_at(
-    std::chrono::steady_clock::time_point deadline, coro<T> body) {
+    std::chrono::steady_clock::time_point deadline, coro<T> body WEFT_LIFETIMEBOUND) {
     return detail::timeout_awaiter<T>{detail::deadline_at(deadline), std::move(body)};
 }
 
