@@ -14,6 +14,7 @@
 #include <string_view>
 #include <utility>
 
+#include "weft/base/lifetime.hpp"
 #include "weft/sched/slow_run.hpp"
 #include "weft/sched/task_dump.hpp"
 #include "weft/task/call_soon.hpp"
@@ -111,7 +112,7 @@ public:
     /// Starts a task from any thread, workers included. Throws runtime_closed; once close has begun
     /// only this runtime's own tasks may start others.
     template <class T>
-    task<T> spawn(coro<T> body, task_options options = {});
+    task<T> spawn(coro<T> body WEFT_LIFETIMEBOUND, task_options options = {});
 
     /// weft::call_soon and its like from any thread, workers included; they wake an idle runtime.
     /// From outside its workers, callbacks are called in the order in which they come: of one
@@ -171,7 +172,7 @@ T run(coro<T> main, runtime_options options = {}) {
 // ---------------------------------------------------------------------------------------------
 
 template <class T>
-task<T> runtime::spawn(coro<T> body, task_options options) {
+task<T> runtime::spawn(coro<T> body WEFT_LIFETIMEBOUND, task_options options) {
     task<T> handle = detail::start_task(body, options, &any_worker(), port());
     inject(handle);
     return handle;

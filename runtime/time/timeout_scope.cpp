@@ -33,6 +33,7 @@ inline std::optional<std::uint32_t> timeout_scope::stop_timer() noexcept {
 void timeout_scope::enter(detail::runnable& self) noexcept {
     self_ = &self;
     baseline_ = self.lifecycle.cancelling();
+    answered_ = self.lifecycle.answered();
     stage_ = stage::active;
     start_timer();
 }
@@ -44,7 +45,7 @@ bool timeout_scope::leave() noexcept {
     const auto epoch = stop_timer();
     if (!epoch) return false;
     expired_ = !self_->lifecycle.is_undelivered(*epoch);
-    return self_->lifecycle.withdraw(*epoch, baseline_) <= baseline_ && expired_;
+    return self_->lifecycle.withdraw(*epoch, answered_) <= baseline_ && expired_;
 }
 
 bool timeout_scope::expired() const noexcept {
@@ -70,7 +71,7 @@ void timeout_scope::reschedule(time_limit limit) {
         if (!self_->lifecycle.is_undelivered(*epoch)) {
             throw usage_error("this limit has expired: the body is being stopped already");
         }
-        self_->lifecycle.withdraw(*epoch, baseline_);
+        self_->lifecycle.withdraw(*epoch, answered_);
         expiry_.renew();
     }
     const auto [when, has_passed] = detail::resolve(limit);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the weft authors
 
-// expect: (deleted)
+// expect: deleted
+// expect: write co_await std::move\(c\), or co_await f\(\) directly
 #include "weft/task/coro.hpp"
 
 weft::coro<int> body() { co_return 1; }

@@ -5,7 +5,8 @@
 
 FILE holds at least one line `// expect: <regular expression>`; each must match the compiler's
 diagnostics. So that no misspelt include passes for success, FILE must compile once WEFT_CONTROL is
-defined: the one wrong line stands under `#ifndef WEFT_CONTROL`.
+defined: the wrong lines, and nothing else, stand under `#ifndef WEFT_CONTROL`. A line
+`// flags: ...` adds flags to both; `// only: clang` is read by CMakeLists.txt.
 """
 import re
 import subprocess
@@ -25,6 +26,8 @@ def main():
     if not expected or "WEFT_CONTROL" not in text:
         sys.exit(f"{source}: needs `// expect:` and a part under `#ifndef WEFT_CONTROL`")
 
+    for flags in re.findall(r"^// flags: (.+)$", text, re.M):
+        command += flags.split()
     code, diagnostics = compile_once(source, command, "-DWEFT_CONTROL")
     if code != 0:
         sys.exit(f"{source}: does not compile without its wrong line either:\n{diagnostics}")

@@ -182,6 +182,29 @@ coro<> a_task_that_is_spared() {
     CHECK(value == "done");
 }
 
+coro<> a_task_behind_a_shield() {
+    task<std::string> t = create_task(gives_after(3 * unit(), "done"));
+    stopwatch watch;
+    bool expired = false;
+    try {
+        co_await wait_for(shield(t), unit());
+    } catch (const timeout_error&) {
+        expired = true;
+    }
+    CHECK(expired);
+    CHECK(watch.elapsed() >= unit());
+    CHECK_FALSE(t.cancelled());
+    std::string value = co_await t;
+    CHECK(value == "done");
+}
+
+const task_local<int> set_inside{0};
+
+coro<> sets_a_task_local() {
+    co_await yield();
+    set_inside.set(1);
+}
+
 coro<any_task> who_runs() {
     co_await yield();
     co_return current_task();
@@ -198,6 +221,12 @@ coro<> runs_in_the_callers_task() {
     };
     co_await with_timeout(soon, counts);
     CHECK(tasks_inside == tasks_before);
+    co_await wait_for(sets_a_task_local(), soon);
+    CHECK(set_inside.get() == 1);
+    set_inside.set(2);
+    co_await create_task(sets_a_task_local());
+    co_await gather(sets_a_task_local());
+    CHECK(set_inside.get() == 2);
 }
 
 }  // namespace
@@ -230,7 +259,10 @@ TEST_CASE("C101 cancelling wait_for cancels what it waits for") {
 }
 
 TEST_CASE("C102 wait_for of something that only watches a task spares the task") {
-    on_workers(multi, [](unsigned workers) { run(a_task_that_is_spared(), {.workers = workers}); });
+    on_workers(multi, [](unsigned workers) {
+        run(a_task_that_is_spared(), {.workers = workers});
+        run(a_task_behind_a_shield(), {.workers = workers});
+    });
 }
 
 TEST_CASE("C105 wait_for runs its coroutine in the caller's task") {

@@ -136,6 +136,19 @@ coro<> limit_on_a_child() {
     CHECK(child.cancelled());
 }
 
+coro<> awaits_behind_a_shield(task<> t) { co_await shield(t); }
+
+coro<> limit_on_a_shielded_child() {
+    gate started;
+    task<> child = create_task(sleeps(started));
+    bool expired = co_await expires(unit(), awaits_behind_a_shield(child));
+    CHECK(expired);
+    CHECK_FALSE(child.done());
+    CHECK(child.cancelling() == 0);
+    child.cancel();
+    co_await ended(child);
+}
+
 coro<> inner_limit(timeout_scope& limit, std::string& seen) {
     try {
         co_await with_timeout(limit, coro_sleep(far));
@@ -340,7 +353,10 @@ TEST_CASE("C108 a limit in the past ends the body at its first suspension") {
 }
 
 TEST_CASE("C110 the limit cancels the task that the body awaits") {
-    on_workers(multi, [](unsigned workers) { run(limit_on_a_child(), {.workers = workers}); });
+    on_workers(multi, [](unsigned workers) {
+        run(limit_on_a_child(), {.workers = workers});
+        run(limit_on_a_shielded_child(), {.workers = workers});
+    });
 }
 
 TEST_CASE("C111 of two limits with one deadline only the outer one throws timeout_error") {

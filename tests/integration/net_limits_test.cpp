@@ -14,6 +14,7 @@
 #include <cstdlib>
 
 #include "weft/time/sleep.hpp"
+#include "weft/time/with_timeout.hpp"
 
 using namespace weft;
 using namespace weft::test;

@@ -8,6 +8,7 @@
 #include <csignal>
 
 #include "weft/time/sleep.hpp"
+#include "weft/time/with_timeout.hpp"
 
 using namespace weft;
 using namespace weft::test;

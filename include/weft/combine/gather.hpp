@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "weft/base/lifetime.hpp"
 #include "weft/combine/gather_argument.hpp"
 #include "weft/combine/gather_core.hpp"
 #include "weft/combine/gather_window.hpp"
@@ -88,13 +89,14 @@ public:
 /// go on whatever becomes of the gather; it can be moved, into another task for instance, until it
 /// is awaited. Its handle() shows and cancels it from elsewhere.
 template <detail::gatherable... As>
-[[nodiscard]] detail::gather_pack<std::remove_cvref_t<As>...> gather(As... arguments) {
+[[nodiscard]] detail::gather_pack<std::remove_cvref_t<As>...> gather(
+    As... arguments WEFT_LIFETIMEBOUND) {
     return detail::gather_pack<std::remove_cvref_t<As>...>{arguments...};
 }
 
 /// The same for any number of one kind: gives std::vector<T>, or nothing for void.
 template <detail::gatherable A>
-[[nodiscard]] detail::gather_range<A> gather(std::vector<A> arguments) {
+[[nodiscard]] detail::gather_range<A> gather(std::vector<A> arguments WEFT_LIFETIMEBOUND) {
     return detail::gather_range<A>{arguments};
 }
 
@@ -111,12 +113,13 @@ template <class T>
 /// Waits until all have ended and gives every outcome; throws only `cancelled`, when the awaiting
 /// task was cancelled, and then only after all have ended.
 template <detail::gatherable... As>
-[[nodiscard]] detail::settle_pack<std::remove_cvref_t<As>...> gather_settled(As... arguments) {
+[[nodiscard]] detail::settle_pack<std::remove_cvref_t<As>...> gather_settled(
+    As... arguments WEFT_LIFETIMEBOUND) {
     return detail::settle_pack<std::remove_cvref_t<As>...>{arguments...};
 }
 
 template <detail::gatherable A>
-[[nodiscard]] detail::settle_range<A> gather_settled(std::vector<A> arguments) {
+[[nodiscard]] detail::settle_range<A> gather_settled(std::vector<A> arguments WEFT_LIFETIMEBOUND) {
     return detail::settle_range<A>{arguments};
 }
 

@@ -12,6 +12,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "weft/base/lifetime.hpp"
 #include "weft/combine/split_range.hpp"
 #include "weft/combine/when_all.hpp"
 
@@ -56,7 +57,8 @@ template <detail::index_type First, detail::index_type Last, class Body>
 /// view is copied and an rvalue container moved into it.
 template <std::ranges::random_access_range Range, class Body>
     requires std::ranges::sized_range<Range>
-[[nodiscard]] coro<> parallel_for(Range&& range, Body body, parallel_options options = {}) {
+WEFT_OWNS_ARGUMENTS [[nodiscard]] coro<> parallel_for(Range&& range, Body body,
+                                                      parallel_options options = {}) {
     return detail::for_all<detail::call_form::item>(std::views::all(std::forward<Range>(range)),
                                                     std::move(body), options);
 }
@@ -74,7 +76,8 @@ template <detail::index_type First, detail::index_type Last, class Body>
 /// std::span if the range is contiguous.
 template <std::ranges::random_access_range Range, class Body>
     requires std::ranges::sized_range<Range>
-[[nodiscard]] coro<> parallel_for_chunks(Range&& range, Body body, parallel_options options = {}) {
+WEFT_OWNS_ARGUMENTS [[nodiscard]] coro<> parallel_for_chunks(Range&& range, Body body,
+                                                             parallel_options options = {}) {
     return detail::for_all<detail::call_form::chunk>(std::views::all(std::forward<Range>(range)),
                                                      std::move(body), options);
 }

@@ -14,6 +14,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "weft/base/lifetime.hpp"
 #include "weft/combine/split_range.hpp"
 #include "weft/combine/when_all.hpp"
 
@@ -64,8 +65,9 @@ template <detail::index_type First, detail::index_type Last, class Identity, cla
 /// The same for the elements of a random-access range, which is taken as parallel_for does.
 template <std::ranges::random_access_range Range, class Identity, class Map, class Combine>
     requires std::ranges::sized_range<Range>
-[[nodiscard]] auto parallel_reduce(Range&& range, Identity identity, Map map, Combine combine,
-                                   parallel_options options = {})
+WEFT_OWNS_ARGUMENTS [[nodiscard]] auto parallel_reduce(Range&& range, Identity identity, Map map,
+                                                       Combine combine,
+                                                       parallel_options options = {})
     -> coro<detail::reduced<detail::call_form::item, std::views::all_t<Range>, Identity, Map>> {
     return detail::reduce_all<detail::call_form::item>(std::views::all(std::forward<Range>(range)),
                                                        std::move(identity), std::move(map),
@@ -88,8 +90,9 @@ template <detail::index_type First, detail::index_type Last, class Identity, cla
 /// The same for a range: `map(chunk)` gives the value of a std::ranges::subrange of it.
 template <std::ranges::random_access_range Range, class Identity, class Map, class Combine>
     requires std::ranges::sized_range<Range>
-[[nodiscard]] auto parallel_reduce_chunks(Range&& range, Identity identity, Map map,
-                                          Combine combine, parallel_options options = {})
+WEFT_OWNS_ARGUMENTS [[nodiscard]] auto parallel_reduce_chunks(Range&& range, Identity identity,
+                                                              Map map, Combine combine,
+                                                              parallel_options options = {})
     -> coro<detail::reduced<detail::call_form::chunk, std::views::all_t<Range>, Identity, Map>> {
     return detail::reduce_all<detail::call_form::chunk>(std::views::all(std::forward<Range>(range)),
                                                         std::move(identity), std::move(map),

@@ -87,7 +87,7 @@ public:
     /// own. Throws usage_error once the group is stopping or has ended: the coroutine is destroyed
     /// then, and has not begun.
     template <class T>
-    task<T> create_task(coro<T> body, task_options options = {}) const;
+    task<T> create_task(coro<T> body WEFT_LIFETIMEBOUND, task_options options = {}) const;
     /// The same for `callable(args...)`, which returns a coroutine: moves both into the frame.
     template <class F, class... Args>
         requires detail::coroutine_callable<F, Args...>

@@ -15,12 +15,15 @@
 #include <variant>
 #include <vector>
 
+#include "weft/base/lifetime.hpp"
 #include "weft/combine/inplace_vector.hpp"
 #include "weft/task/coro.hpp"
 #include "weft/task/join_scope.hpp"
 #include "weft/task/pool_allocator.hpp"
 
 namespace weft {
+
+class any_task;
 
 namespace detail {
 
@@ -222,14 +225,14 @@ private:
 /// if every child declined. A child's failure stops the others only if nothing else has yet: their
 /// clean-up is not interrupted. The children may run on other workers and in any order.
 template <class... Ts>
-[[nodiscard]] detail::when_all_pack<Ts...> when_all(coro<Ts>... children) {
+[[nodiscard]] detail::when_all_pack<Ts...> when_all(coro<Ts>... children WEFT_LIFETIMEBOUND) {
     return detail::when_all_pack<Ts...>{std::move(children)...};
 }
 
 /// The same for any number of one type: gives a std::vector<T> with the same allocator, or nothing
 /// for void. Throws std::bad_alloc before any child has begun. pool_allocator makes it cheap.
 template <class T, class Allocator>
-[[nodiscard]] auto when_all(std::vector<coro<T>, Allocator> children) {
+[[nodiscard]] auto when_all(std::vector<coro<T>, Allocator> children WEFT_LIFETIMEBOUND) {
     using all = detail::vector_children<T, Allocator>;
     return detail::when_all_range<all>{std::in_place, std::move(children)};
 }
@@ -239,9 +242,13 @@ template <class T, class Allocator>
 /// it is empty afterwards and may be filled anew. Whatever the number of children, the await has
 /// N x 88 bytes in that coroutine's frame: beyond 40 a vector costs less.
 template <class T, std::size_t N>
-[[nodiscard]] auto when_all(inplace_vector<coro<T>, N>& children) {
+[[nodiscard]] auto when_all(inplace_vector<coro<T>, N>& children WEFT_LIFETIMEBOUND) {
     using all = detail::borrowed_children<T, N>;
     return detail::when_all_range<all>{std::in_place, children};
 }
+
+template <class... Given>
+    requires(std::is_base_of_v<any_task, std::remove_cvref_t<Given>> || ...)
+void when_all(Given&&... given) = delete;  // a task runs by itself: gather waits for tasks
 
 }  // namespace weft

@@ -10,6 +10,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "weft/base/lifetime.hpp"
 #include "weft/sync/strand_core.hpp"
 
 namespace weft {
@@ -57,20 +58,20 @@ public:
     /// queue and `body` never starts; from then on, `body` is cancelled as anything awaited in
     /// place.
     template <class T>
-    [[nodiscard]] coro<T> run(coro<T> body) const {
+    WEFT_OWNS_ARGUMENTS [[nodiscard]] coro<T> run(coro<T> body WEFT_LIFETIMEBOUND) const {
         return detail::run_on_strand(detail::strand_hold{shared()}, std::move(body));
     }
     /// The same for `f(args...)`, moved into a frame: a coroutine, or a plain callable, which is
     /// called in the awaiting task.
     template <class F, class... Args>
         requires std::invocable<std::decay_t<F>, std::decay_t<Args>...>
-    [[nodiscard]] auto run(F&& f, Args&&... args) const;
+    WEFT_OWNS_ARGUMENTS [[nodiscard]] auto run(F&& f, Args&&... args) const;
 
     /// A task that has the strand from its first step to its end. It takes its place in the queue
     /// now. Cancelled while it waits there, it ends without having begun. Throws what
     /// weft::create_task and post throw.
     template <class T>
-    task<T> create_task(coro<T> body, task_options options = {}) const;
+    task<T> create_task(coro<T> body WEFT_LIFETIMEBOUND, task_options options = {}) const;
     /// The same for `callable(args...)`, moved into the task's frame.
     template <class F, class... Args>
         requires detail::coroutine_callable<F, Args...>
@@ -171,7 +172,7 @@ auto strand::run(F&& f, Args&&... args) const {
 }
 
 template <class T>
-task<T> strand::create_task(coro<T> body, task_options options) const {
+task<T> strand::create_task(coro<T> body WEFT_LIFETIMEBOUND, task_options options) const {
     WEFT_CHECK(body.valid(), "create_task was given a coro that was awaited or moved from");
     detail::strand_core& core = *shared().get();
     detail::worker_port& worker = core.worker_to_create();

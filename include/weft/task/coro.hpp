@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "weft/base/check.hpp"
+#include "weft/base/lifetime.hpp"
 #include "weft/task/join_scope.hpp"
 #include "weft/task/promise.hpp"
 
@@ -29,7 +30,7 @@
 namespace weft {
 
 template <class T>
-class WEFT_PASSED_IN_A_REGISTER coro;
+class WEFT_PASSED_IN_A_REGISTER WEFT_BORROWS_ARGUMENTS coro;
 
 namespace detail {
 
@@ -50,6 +51,9 @@ concept weft_promise = std::derived_from<Promise, promise_base>;
 /// `create_task`, `gather`, `run` and their like.
 ///
 /// Completes when the body returns or throws; the value or exception goes to whoever awaits.
+/// It owns what its function took by value, and looks at what that took by reference, at the object
+/// or lambda that it was called on included: these must live until it has ended, also where it
+/// became a task (docs/lifetimes.md).
 /// Destroying one that was never started frees its arguments and runs nothing. Cancellation: it has
 /// none of its own; the task that awaits it does. Threads: not shared; the body may resume on any
 /// worker after a suspension.
@@ -62,6 +66,7 @@ public:
     using value_type = T;
 
     coro(coro&& other) noexcept : frame_(std::exchange(other.frame_, nullptr)) {}
+    coro(const coro&) = delete;  // a coroutine runs once: write std::move(c)
     coro& operator=(coro&& other) noexcept {
         std::swap(frame_, other.frame_);
         return *this;

@@ -4,6 +4,7 @@
 // Starting tasks from inside a task. From outside a runtime use run() or runtime::spawn().
 #pragma once
 
+#include <concepts>
 #include <functional>
 #include <optional>
 #include <string_view>
@@ -11,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "weft/base/lifetime.hpp"
 #include "weft/task/task.hpp"
 
 namespace weft {
@@ -63,6 +65,11 @@ using coro_result_of =
 template <class F, class... Args>
 concept coroutine_callable = requires { typename coro_result_of<F, Args...>; };
 
+/// A callable that can be called so, but gives no coroutine.
+template <class F, class... Args>
+concept plain_callable =
+    std::invocable<std::decay_t<F>, std::decay_t<Args>...> && !coroutine_callable<F, Args...>;
+
 /// Keeps the callable and its arguments in a frame for as long as the body runs: the captures of a
 /// lambda coroutine live in the lambda, not in the coroutine.
 template <class F, class... Args>
@@ -98,9 +105,11 @@ void begin_task(task_state& state, std::string_view name, std::optional<weft::pr
 /// tasks that are queued start in the order of creation, unless memory runs out.
 /// Callbacks may create tasks as tasks do. Throws usage_error outside both, runtime_closed during
 /// the last phase of shutdown, std::invalid_argument for what is no priority, and std::bad_alloc;
-/// in each case the body never runs.
+/// in each case the body never runs. What the body looks at must outlive the task: temporaries of
+/// this statement do so only if the task is awaited in it.
 template <class T>
-[[gnu::always_inline]] inline task<T> create_task(coro<T> body, task_options options = {}) {
+[[gnu::always_inline]] inline task<T> create_task(coro<T> body WEFT_LIFETIMEBOUND,
+                                                  task_options options = {}) {
     detail::worker_port& worker = detail::worker_for_create_task();
     task<T> handle = detail::start_task(body, options, &worker, worker.runtime(), &worker);
     if (options.start == start_policy::eager)
@@ -111,7 +120,7 @@ template <class T>
 }
 
 /// The same for `callable(args...)`, which returns a coroutine: moves both into the task's frame.
-/// The safe form for lambdas with captures.
+/// The safe form for lambdas with captures, and for arguments that are taken by reference.
 template <class F, class... Args>
     requires detail::coroutine_callable<F, Args...>
 auto create_task(task_options options, F&& callable, Args&&... args) {
@@ -124,6 +133,14 @@ template <class F, class... Args>
 auto create_task(F&& callable, Args&&... args) {
     return create_task(task_options{}, std::forward<F>(callable), std::forward<Args>(args)...);
 }
+
+// What returns at once is done when create_task would return: call it.
+template <class F, class... Args>
+    requires detail::plain_callable<F, Args...>
+void create_task(task_options options, F&& callable, Args&&... args) = delete;  // needs a coro<T>
+template <class F, class... Args>
+    requires detail::plain_callable<F, Args...>
+void create_task(F&& callable, Args&&... args) = delete;  // a task's callable returns a coro<T>
 
 /// The task that runs on this thread; empty outside a task, and so in callbacks.
 [[nodiscard]] any_task current_task() noexcept;

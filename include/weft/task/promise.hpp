@@ -74,6 +74,14 @@ concept foreign_awaitable =
     requires(std::remove_reference_t<decltype(awaiter_of(std::declval<A>()))>& awaiter,
              std::coroutine_handle<> any) { awaiter.await_suspend(any); };
 
+/// What suspends has these; a number, a pointer, a lambda or a vector of tasks has not.
+template <class A>
+concept can_be_awaited =
+    requires(std::remove_reference_t<decltype(awaiter_of(std::declval<A>()))>& a) {
+        a.await_ready();
+        a.await_resume();
+    };
+
 class promise_base {
 public:
 #if defined(__clang__)
@@ -81,6 +89,9 @@ public:
     // checks in debug builds what this checks here.
     template <class A>
     A&& await_transform(A&& awaitable) const noexcept {
+        static_assert(can_be_awaited<A>,
+                      "there is nothing to wait for: co_await takes the call of a coroutine "
+                      "function, std::move of a coro, a task, a future or an operation of weft");
         static_assert(!foreign_awaitable<A>,
                       "a weft coroutine awaits what weft can resume on its own workers; give the "
                       "result of anything else to a oneshot and await that");

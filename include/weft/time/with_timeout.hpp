@@ -10,6 +10,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "weft/base/lifetime.hpp"
 #include "weft/task/awaitable.hpp"
 #include "weft/task/create_task.hpp"
 #include "weft/time/timeout_scope.hpp"
@@ -104,8 +105,8 @@ coro<T> await_for(coro<T> body, time_limit limit, start_rule rule) {
 /// that somebody else asked for. A body that never suspends is never timed out. A limit of zero
 /// expires at the first suspension. To be awaited where it is called; wait_for gives a coro.
 template <class T>
-[[nodiscard]] detail::timeout_awaiter<T, timeout_scope> with_timeout(time_limit limit,
-                                                                     coro<T> body) {
+[[nodiscard]] detail::timeout_awaiter<T, timeout_scope> with_timeout(
+    time_limit limit, coro<T> body WEFT_LIFETIMEBOUND) {
     return detail::timeout_awaiter<T, timeout_scope>{limit, std::move(body)};
 }
 /// The same for anything else that can be awaited; for what becomes of that, see wait_for.
@@ -116,8 +117,8 @@ template <awaitable A>
 /// The same for a scope of the caller's, which may look at it afterwards. A scope is for one await:
 /// usage_error.
 template <class T>
-[[nodiscard]] detail::timeout_awaiter<T, timeout_scope&> with_timeout(timeout_scope& scope,
-                                                                      coro<T> body) {
+[[nodiscard]] detail::timeout_awaiter<T, timeout_scope&> with_timeout(
+    timeout_scope& scope, coro<T> body WEFT_LIFETIMEBOUND) {
     return detail::timeout_awaiter<T, timeout_scope&>{scope, std::move(body)};
 }
 /// The same for `body(scope)`, which returns a coroutine: that may move the limit. A coro, whose
