@@ -259,9 +259,7 @@ task_state* group_core::take_unasked() noexcept {
 void group_core::enter(runnable& owner) noexcept {
     owner_ = &owner;
     runtime_ = &owner.owner->runtime();
-    // In this order: a request in between is one that the group sees.
-    const std::uint32_t counted = owner.lifecycle.cancelling();
-    seen_ = counted - std::min(counted, owner.lifecycle.pending_requests());
+    seen_ = owner.lifecycle.seen_requests();
 }
 
 void group_core::leave(const std::exception_ptr& error) noexcept {

@@ -38,7 +38,7 @@ public:
     void enter(runnable& self) {
         std::lock_guard guard{mutex_};
         self_ = &self;
-        baseline_ = self.lifecycle.cancelling();
+        baseline_ = self.lifecycle.seen_requests();
         if (cancelled_)
             request();
         else

@@ -16,7 +16,7 @@ void timeout_scope::throw_unless_fresh() const {
 
 void timeout_scope::enter(detail::runnable& self) noexcept {
     self_ = &self;
-    baseline_ = self.lifecycle.cancelling();
+    baseline_ = self.lifecycle.seen_requests();
     stage_ = stage::active;
     start_timer();
 }

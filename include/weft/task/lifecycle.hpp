@@ -108,6 +108,11 @@ public:
     [[nodiscard]] std::uint32_t cancelling() const noexcept {
         return counted(word_.load(std::memory_order_acquire));  // L3
     }
+    /// Counted requests that are not still to be delivered: what a scope that begins has seen.
+    [[nodiscard]] std::uint32_t seen_requests() const noexcept {
+        const word w = word_.load(std::memory_order_acquire);  // L3
+        return counted(w) - std::min(counted(w), requests(w));
+    }
     /// Forgets one counted request (floor 0); at 0 also what is undelivered. Returns the rest.
     std::uint32_t uncancel() noexcept;
 
