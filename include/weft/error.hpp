@@ -42,7 +42,7 @@ private:
     detail::reason_ref reason_;
 };
 
-/// True if `error` holds a `cancelled`. Costs one rethrow; meant for error paths.
+/// True if `error` holds a `cancelled`. May cost a rethrow if it does not; meant for error paths.
 [[nodiscard]] bool is_cancellation(const std::exception_ptr& error) noexcept;
 
 /// A deadline passed before the operation ended.

@@ -259,7 +259,7 @@ task_state* group_core::take_unasked() noexcept {
 void group_core::enter(runnable& owner) noexcept {
     owner_ = &owner;
     runtime_ = &owner.owner->runtime();
-    seen_ = owner.lifecycle.answered();
+    seen_ = owner.lifecycle.seen_requests();
 }
 
 void group_core::leave(const std::exception_ptr& error) noexcept {

@@ -38,8 +38,7 @@ public:
     void enter(runnable& self) {
         std::lock_guard guard{mutex_};
         self_ = &self;
-        baseline_ = self.lifecycle.cancelling();
-        answered_ = self.lifecycle.answered();
+        baseline_ = self.lifecycle.seen_requests();
         if (cancelled_)
             request();
         else
@@ -52,7 +51,7 @@ public:
         disarm();
         if (!cancelled_) return false;
         const bool is_outermost = level::lower(self.lifecycle) == 0;
-        const bool is_alone = self.lifecycle.withdraw(epoch_, answered_) <= baseline_;
+        const bool is_alone = self.lifecycle.withdraw(epoch_, baseline_) <= baseline_;
         caught_ = ended_cancelled && is_outermost && is_alone;
         return caught_;
     }
@@ -137,8 +136,7 @@ private:
     runnable* self_ = nullptr;  // while it runs
     bool claimed_ = false, cancelled_ = false, over_ = false, caught_ = false;
     bool is_armed_ = false;
-    std::uint32_t baseline_ = 0, answered_ = 0;  // at the begin
-    std::uint32_t epoch_ = 0;
+    std::uint32_t baseline_ = 0, epoch_ = 0;
     reason_ref reason_;
     std::shared_ptr<scope_state> kept_by_timer_;
 };

@@ -32,8 +32,7 @@ inline std::optional<std::uint32_t> timeout_scope::stop_timer() noexcept {
 
 void timeout_scope::enter(detail::runnable& self) noexcept {
     self_ = &self;
-    baseline_ = self.lifecycle.cancelling();
-    answered_ = self.lifecycle.answered();
+    baseline_ = self.lifecycle.seen_requests();
     stage_ = stage::active;
     start_timer();
 }
@@ -45,7 +44,7 @@ bool timeout_scope::leave() noexcept {
     const auto epoch = stop_timer();
     if (!epoch) return false;
     expired_ = !self_->lifecycle.is_undelivered(*epoch);
-    return self_->lifecycle.withdraw(*epoch, answered_) <= baseline_ && expired_;
+    return self_->lifecycle.withdraw(*epoch, baseline_) <= baseline_ && expired_;
 }
 
 bool timeout_scope::expired() const noexcept {
@@ -71,7 +70,7 @@ void timeout_scope::reschedule(time_limit limit) {
         if (!self_->lifecycle.is_undelivered(*epoch)) {
             throw usage_error("this limit has expired: the body is being stopped already");
         }
-        self_->lifecycle.withdraw(*epoch, answered_);
+        self_->lifecycle.withdraw(*epoch, baseline_);
         expiry_.renew();
     }
     const auto [when, has_passed] = detail::resolve(limit);

@@ -78,14 +78,70 @@ coro<> timeout(int n) {
     }
 }
 
+coro<> sleeps(int n) {
+    for (int i = 0; i < n; ++i) {
+        try {
+            co_await sleep(std::chrono::hours{1});
+        } catch (const cancelled&) {
+            continue;
+        }
+        std::abort();
+    }
+}
+
+coro<> cancel(int n) {
+    task<> sleeper = create_task(sleeps(n));
+    co_await yield();
+    for (int i = 0; i < n; ++i) {
+        if (!sleeper.cancel()) std::abort();
+        co_await yield();
+    }
+    co_await sleeper;
+}
+
+coro<int> fails() {
+    throw 1;
+    co_return 1;
+}
+
+coro<> throws(int n) {
+    for (int i = 0; i < n; ++i) {
+        try {
+            static_cast<void>(co_await fails());
+        } catch (int) {
+            continue;
+        }
+        std::abort();
+    }
+}
+
+coro<> gather_child(int n) {
+    constexpr int width = 100;
+    for (int i = 0; i < n; i += width) {
+        std::vector<coro<int>> children;
+        children.reserve(width);
+        for (int k = 0; k < width; ++k) children.push_back(one_after_yield());
+        const std::vector<int> values = co_await gather(std::move(children));
+        if (values.size() != width) std::abort();
+    }
+}
+
 struct operation {
     std::string_view name;
     coro<> (*body)(int);
 };
 
 constexpr operation operations[] = {
-    {"call", call},    {"fork", fork}, {"create_await", create_await}, {"create_many", create_many},
-    {"yield", yields}, {"wake", wake}, {"timeout", timeout},
+    {"call", call},
+    {"fork", fork},
+    {"create_await", create_await},
+    {"create_many", create_many},
+    {"yield", yields},
+    {"wake", wake},
+    {"timeout", timeout},
+    {"cancel", cancel},
+    {"throw", throws},
+    {"gather_child", gather_child},
 };
 
 }  // namespace

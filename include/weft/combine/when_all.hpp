@@ -22,9 +22,7 @@
 #include "weft/task/pool_allocator.hpp"
 
 namespace weft {
-
 class any_task;
-
 namespace detail {
 
 template <class T>
@@ -169,7 +167,6 @@ public:
     template <class Given>
     explicit when_all_range(std::in_place_t /*tag*/, Given&& given)
         : children_(std::forward<Given>(given)) {}
-    /// Of one that nobody awaits yet.
     when_all_range(when_all_range&& other) noexcept : children_(std::move(other.children_)) {}
 
     bool await_ready() const noexcept {

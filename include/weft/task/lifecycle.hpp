@@ -90,8 +90,8 @@ public:
     /// returned: the body missed it, so the outcome must be a cancellation.
     [[nodiscard]] bool finish(bool plain_value) noexcept;
     /// Ends a scope's own request made with `epoch`; returns the requests that remain counted. If
-    /// no more than were `answered` before the scope, nobody asks any more: nothing is undelivered.
-    std::uint32_t withdraw(std::uint32_t epoch, std::uint32_t answered = 0) noexcept;
+    /// no more than were `seen` before the scope, nobody asks any more: nothing is undelivered.
+    std::uint32_t withdraw(std::uint32_t epoch, std::uint32_t seen = 0) noexcept;
 
     // Waker.
     [[nodiscard]] wake_duty wake() noexcept;
@@ -108,8 +108,8 @@ public:
     [[nodiscard]] std::uint32_t cancelling() const noexcept {
         return counted(word_.load(std::memory_order_acquire));  // L3
     }
-    /// Of these, the ones that have been delivered or handed over.
-    [[nodiscard]] std::uint32_t answered() const noexcept {
+    /// Counted requests that are not still to be delivered: what a scope that begins has seen.
+    [[nodiscard]] std::uint32_t seen_requests() const noexcept {
         const word w = word_.load(std::memory_order_acquire);  // L3
         return counted(w) - std::min(counted(w), requests(w));
     }
@@ -166,11 +166,11 @@ bool lifecycle<Env>::finish(bool plain_value) noexcept {
 }
 
 template <class Env>
-std::uint32_t lifecycle<Env>::withdraw(std::uint32_t request_epoch, std::uint32_t old) noexcept {
+std::uint32_t lifecycle<Env>::withdraw(std::uint32_t request_epoch, std::uint32_t seen) noexcept {
     word before = update([=](word v) {
         if (counted(v) != 0) v -= counted_one;
         if (undelivered(v) == 0) return v;
-        if (counted(v) <= old) return next_epoch(v & ~request_mask);
+        if (counted(v) <= seen) return next_epoch(v & ~request_mask);
         return epoch(v) == request_epoch ? v - request_one : v;
     });
     return counted(before) == 0 ? 0 : counted(before) - 1;

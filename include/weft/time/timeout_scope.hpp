@@ -72,8 +72,8 @@ private:
     static std::uint64_t on_fire(detail::timer_waiter& waiter) noexcept;
 
     detail::time_point when_;
-    detail::runnable* self_ = nullptr;           // of the body
-    std::uint32_t baseline_ = 0, answered_ = 0;  // at the begin
+    detail::runnable* self_ = nullptr;  // of the body
+    std::uint32_t baseline_ = 0;
     stage stage_ = stage::fresh;
     bool has_passed_;
     bool expired_ = false;  // once over

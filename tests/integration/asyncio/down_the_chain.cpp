@@ -44,7 +44,8 @@ weft::coro<> run(weft::coro<int> body) {
     auto above = weft::create_task(parent(child));
     co_await weft::sleep(10ms);
     print("cancel", above.cancel());
-    co_await weft::wait(std::vector{above});
+    const std::vector waited{above};
+    co_await weft::wait(waited);
     print("child", child.cancelled(), "parent", above.cancelled(), "cancelling",
           above.cancelling());
 }

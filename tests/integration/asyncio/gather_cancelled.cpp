@@ -25,12 +25,14 @@ using tasks = std::vector<weft::task<int>>;
 
 weft::coro<> gathers(tasks children) { co_await weft::gather(std::move(children)); }
 
+std::vector<weft::task<>> parents_of(const weft::task<>& parent) { return {parent}; }
+
 weft::coro<> async_main() {
     tasks children{weft::create_task(declines(0)), weft::create_task(declines(1))};
     auto parent = weft::create_task(gathers(children));
     co_await weft::sleep(10ms);
     parent.cancel();
-    co_await weft::wait(std::vector{parent});
+    co_await weft::wait(parents_of(parent));
     print("parent", parent.cancelled(), "children",
           "[" + std::to_string(children[0].result()) + ", " + std::to_string(children[1].result()) +
               "]");
@@ -40,7 +42,7 @@ weft::coro<> async_main() {
     parent = weft::create_task(gathers(children));
     co_await weft::sleep(10ms);
     children[1].cancel();
-    co_await weft::wait(std::vector{parent});
+    co_await weft::wait(parents_of(parent));
     print("parent", parent.cancelled(), "others", children[0].done(), children[2].done());
     const int first = co_await children[0];
     const int third = co_await children[2];

@@ -69,7 +69,8 @@ weft::coro<> one_is_cancelled(weft::task_group& group, names& cancelled) {
     auto with_it = group.create_task(other());
     co_await weft::yield();
     lonely.cancel();
-    co_await weft::wait(std::vector<weft::any_task>{lonely, with_it});
+    const std::vector<weft::any_task> both{lonely, with_it};
+    co_await weft::wait(both);
     print(lonely.cancelled(), with_it.result());
 }
 

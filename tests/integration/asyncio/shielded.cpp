@@ -21,12 +21,14 @@ weft::coro<int> fails() {
 
 weft::coro<int> outer(weft::task<int> inner) { co_return co_await weft::shield(inner); }
 
+std::vector<weft::task<int>> only(const weft::task<int>& task) { return {task}; }
+
 weft::coro<> async_main() {
     auto inner = weft::create_task(works());
     auto task = weft::create_task(outer(inner));
     co_await weft::sleep(10ms);
     print("cancel", task.cancel());
-    co_await weft::wait(std::vector{task});
+    co_await weft::wait(only(task));
     print("outer", task.cancelled(), "inner", inner.done());
     const int first = co_await inner;
     const int second = co_await weft::shield(inner);
@@ -40,7 +42,7 @@ weft::coro<> async_main() {
     task = weft::create_task(outer(inner));
     co_await weft::sleep(10ms);
     inner.cancel();
-    co_await weft::wait(std::vector{task});
+    co_await weft::wait(only(task));
     print("outer", task.cancelled(), task.cancelling());
 }
 

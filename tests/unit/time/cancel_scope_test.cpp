@@ -323,3 +323,33 @@ TEST_CASE("a scope may have a deadline, which its task may move") {
         run(deadlines_move(), {.workers = workers});
     });
 }
+
+namespace {
+
+/// Asked before the scope, felt in it, together with the scope's own request.
+coro<> sleeps_in_a_late_scope(bool& went_on) {
+    current_task().cancel("before");
+    const cancel_scope scope{clock::now()};
+    static_cast<void>(co_await scope.run(coro_sleep(far)));
+    went_on = true;
+    co_await yield();
+}
+
+/// The same where the body does not suspend.
+coro<> passes_a_late_scope() {
+    current_task().cancel("before");
+    const cancel_scope scope{clock::now()};
+    static_cast<void>(co_await scope.run(pass_at_once()));
+    co_await yield();
+}
+
+}  // namespace
+
+TEST_CASE("a request from before a scope is not the scope's") {
+    on_workers(multi, [](unsigned workers) {
+        bool went_on = false;
+        CHECK_THROWS_AS(run(sleeps_in_a_late_scope(went_on), {.workers = workers}), cancelled);
+        CHECK_FALSE(went_on);
+        CHECK_THROWS_AS(run(passes_a_late_scope(), {.workers = workers}), cancelled);
+    });
+}

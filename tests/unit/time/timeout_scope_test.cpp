@@ -231,3 +231,26 @@ TEST_CASE("destroying a scope whose body runs is refused with a sentence") {
     CHECK(result.signal == SIGABRT);
     CHECK(result.output.find("a local of the coroutine") != std::string::npos);
 }
+
+namespace {
+
+/// Asked before the limit, felt under it, together with the limit's own request.
+coro<> sleeps_under_a_late_limit(bool& timed_out) {
+    current_task().cancel("before");
+    try {
+        co_await with_timeout(0ns, coro_sleep(far));
+    } catch (const timeout_error&) {
+        timed_out = true;
+    }
+    co_await yield();
+}
+
+}  // namespace
+
+TEST_CASE("a request from before a limit is not the limit's") {
+    on_workers(multi, [](unsigned workers) {
+        bool timed_out = false;
+        CHECK_THROWS_AS(run(sleeps_under_a_late_limit(timed_out), {.workers = workers}), cancelled);
+        CHECK_FALSE(timed_out);
+    });
+}
