@@ -5,7 +5,7 @@
 // it; its -Wdangling, on by default, then reports a coroutine, or the task made of it, that is kept
 // longer than that. They change no code; other compilers know nothing like them. What they find,
 // and what they do not: docs/lifetimes.md,
-// docs/decisions/0025-lifetimes-in-a-build-of-their-own.md.
+// docs/decisions/0025-lifetime-checks.md.
 #pragma once
 
 // WEFT_BORROWS_ARGUMENTS: a class of coroutines, each of which looks at what its function was given

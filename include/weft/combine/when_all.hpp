@@ -160,7 +160,6 @@ private:
     alignas(fork_node) std::byte nodes_[N * sizeof(fork_node)];
 };
 
-/// Any number of children of one type.
 template <class Children>
 class when_all_range final : private join_scope {
 public:
