@@ -323,7 +323,8 @@ public:
 
 private:
     coro<> wait() override {
-        if (co_await pair_.receiver != 1) throw std::logic_error("what came is not what was sent");
+        const int came = co_await pair_.receiver;
+        if (came != 1) throw std::logic_error("what came is not what was sent");
     }
     void open() override { static_cast<void>(pair_.sender.send(1)); }
     oneshot_pair<int> pair_ = make_oneshot<int>();
