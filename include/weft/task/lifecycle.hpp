@@ -157,12 +157,12 @@ auto lifecycle<Env>::try_suspend(heed what) noexcept -> suspension {
 
 template <class Env>
 bool lifecycle<Env>::finish(bool plain_value) noexcept {
-    bool heed = plain_value && !mutated<Env>(mutation::lifecycle_finish_over_request);
-    word before = update([heed](word v) {
-        if (heed && undelivered(v) != 0) return v;
+    bool minds = plain_value && !mutated<Env>(mutation::lifecycle_finish_over_request);
+    word before = update([minds](word v) {
+        if (minds && undelivered(v) != 0) return v;
         return (v & ~state_mask & ~request_mask) | done;
     });
-    return !(heed && undelivered(before) != 0);
+    return !(minds && undelivered(before) != 0);
 }
 
 template <class Env>
