@@ -149,13 +149,8 @@ bool scope_run::leave(bool ended_cancelled) noexcept { return state_->leave(ende
 
 namespace weft {
 
-cancel_scope::cancel_scope() : cancel_scope(time_point::max()) {}
-
-cancel_scope::cancel_scope(time_point deadline)
-    : state_(std::make_shared<detail::scope_state>(deadline)) {}
-
-cancel_scope::cancel_scope(time_point now, std::chrono::nanoseconds limit)
-    : cancel_scope(limit >= time_point::max() - now ? time_point::max() : now + limit) {}
+cancel_scope::cancel_scope(time_limit limit)
+    : state_(std::make_shared<detail::scope_state>(detail::resolve(limit).when)) {}
 
 void cancel_scope::claim() const {
     if (!state_->claim()) {
@@ -173,8 +168,8 @@ bool cancel_scope::cancelled_caught() const { return state_->is_caught(); }
 
 auto cancel_scope::deadline() const -> time_point { return state_->deadline(); }
 
-bool cancel_scope::set_deadline(time_point deadline) const {
-    return state_->set_deadline(deadline);
+bool cancel_scope::set_deadline(time_limit limit) const {
+    return state_->set_deadline(detail::resolve(limit).when);
 }
 
 }  // namespace weft

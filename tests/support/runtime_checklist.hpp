@@ -9,6 +9,8 @@
 
 namespace weft::test {
 
+/// Several run at once, and the assertions of Catch2 are for one thread at a time: it throws if
+/// something is not as it should be.
 using waiting_function = coro<> (*)(gate&);
 
 /// Each item is a Catch2 section: ready path, wait path, wake before the wait, cancel before, while

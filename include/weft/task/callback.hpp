@@ -168,11 +168,11 @@ public:
                                  time_point when) {
         static_assert(alignof(callback_record) <= 16,
                       "give an over-aligned callable by std::unique_ptr");
-        void* block = allocate_block(block_bytes());
+        void* block = allocate_block(block_bytes_of<callback_record>());
         try {
             return new (block) callback_record(std::move(call), creator, home, when);
         } catch (...) {
-            free_block(block, block_bytes());
+            free_block(block, block_bytes_of<callback_record>());
             throw;
         }
     }
@@ -183,11 +183,6 @@ private:
         callable_.emplace(std::move(call));
     }
     ~callback_record() = default;
-    /// Whole cache lines, as task_record has it.
-    static constexpr std::size_t block_bytes() noexcept {
-        constexpr std::size_t line_bytes = 64;
-        return (sizeof(callback_record) + line_bytes - 1) / line_bytes * line_bytes;
-    }
     static callback_record& record(callback_state& self) noexcept {
         return static_cast<callback_record&>(self);
     }
@@ -198,7 +193,7 @@ private:
     static void free(callback_state& self) noexcept {
         auto* const block = &record(self);
         block->~callback_record();
-        free_block(block, block_bytes());
+        free_block(block, block_bytes_of<callback_record>());
     }
 
     static constexpr callback_kind kind_{&call, &destroy_callable, &free};

@@ -17,7 +17,7 @@
 #include <utility>
 
 #include "weft/task/create_task.hpp"
-#include "weft/time/sleep.hpp"
+#include "weft/time/time_limit.hpp"
 
 namespace weft {
 
@@ -88,11 +88,9 @@ public:
     using time_point = std::chrono::steady_clock::time_point;
 
     /// Without a deadline. Throws std::bad_alloc.
-    cancel_scope();
-    explicit cancel_scope(time_point deadline);
-    template <class Rep, class Period>
-    explicit cancel_scope(std::chrono::duration<Rep, Period> limit)
-        : cancel_scope(std::chrono::steady_clock::now(), detail::to_nanoseconds(limit)) {}
+    cancel_scope() : cancel_scope(std::nullopt) {}
+    /// A duration counts from here. Throws std::bad_alloc.
+    explicit cancel_scope(time_limit limit);
 
     /// Gives the body's value as std::optional<T>, for void true; std::nullopt, or false, if the
     /// scope was cancelled and that ended the body. Rethrows what else the body threw, also a
@@ -122,10 +120,9 @@ public:
     [[nodiscard]] time_point deadline() const;
     /// Before it runs anywhere, while it runs by the body's own task: usage_error else. False if
     /// it is cancelled or over already.
-    bool set_deadline(time_point deadline) const;
+    bool set_deadline(time_limit limit) const;
 
 private:
-    cancel_scope(time_point now, std::chrono::nanoseconds limit);
     void claim() const;
 
     std::shared_ptr<detail::scope_state> state_;
