@@ -362,6 +362,14 @@ runnable* start_wait::next_to_cancel(const reason_ref& /*why*/) noexcept {
     return asked_;
 }
 
+void start_wait::note_answer(bool accepted) noexcept {
+    {
+        std::lock_guard guard{core_->mutex_};
+        is_told_ = true;
+    }
+    forwarding_operation::note_answer(accepted);
+}
+
 trace::suspend_reason start_wait::wait_reason() const noexcept {
     return trace::suspend_reason::join;
 }
@@ -384,6 +392,7 @@ void start_wait::report() noexcept {
         is_over_ = true;
         member_->starter_ = nullptr;
         waiting = std::exchange(self_, nullptr);
+        missed_ = asked_ != nullptr && (!is_told_ || child.lifecycle.pending_requests() != 0);
         // A child that was asked to stop on behalf of the starter, and declined, is the group's.
         must_stop = asked_ != nullptr && core.is_stopping_;
         if (asked_ != nullptr && !must_stop) core.begun_.push_back(*member_);
@@ -405,7 +414,7 @@ bool start_wait::begin(runnable& self, std::coroutine_handle<> caller) noexcept 
 }
 
 void start_wait::end() {
-    if (must_deliver_cancel(*runnable_, *this)) throw_cancelled(*runnable_);
+    if (must_deliver_cancel(*runnable_, *this) || missed_) throw_cancelled(*runnable_);
     if (ended_ == nullptr) return;
     if (ended_->outcome() == task_state::outcome_kind::value) {
         throw usage_error(ended_->name() +

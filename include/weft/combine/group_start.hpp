@@ -22,7 +22,8 @@ namespace weft {
 namespace detail {
 
 /// Until it is over, the child's failure is the starter's and not the group's. Lives in the frame
-/// of the starter, who does not go on before. Guarded by the group's lock: `is_over_`, `self_`.
+/// of the starter, who does not go on before. Guarded by the group's lock: `is_over_`, `self_`,
+/// `asked_`, `is_told_`, `missed_`.
 class start_wait final : public forwarding_operation {
 public:
     start_wait(group_core& core, group_member& child) noexcept : core_(&core), member_(&child) {}
@@ -39,6 +40,7 @@ public:
 
     /// The child, unless it was asked to stop before.
     runnable* next_to_cancel(const reason_ref& why) noexcept override;
+    void note_answer(bool accepted) noexcept override;
     [[nodiscard]] trace::suspend_reason wait_reason() const noexcept override;
     /// The child, once: from now on it is the group's.
     void report() noexcept;
@@ -55,6 +57,8 @@ private:
     runnable* self_ = nullptr;     // to be woken
     task_state* ended_ = nullptr;  // with a reference: it has not reported
     task_state* asked_ = nullptr;  // with a reference: to stop, by a canceller of the starter
+    bool is_told_ = false;         // and its request has reached the child
+    bool missed_ = false;          // which reported without having met it: it is the starter's
     bool is_over_ = false;
 };
 

@@ -107,7 +107,8 @@ public:
     /// the task goes on in the group. `status` is a task_status<V>&. If the task ends before it
     /// reports, its error or `cancelled` is thrown here and the group does not fail; if it returns,
     /// usage_error. Cancelling the task that awaits this cancels the child, and waits for it: one
-    /// that reports all the same declines. Throws usage_error as create_task does.
+    /// that catches that and reports all the same declines; one that reports before it meets the
+    /// request does not, and both are cancelled. Throws usage_error as create_task does.
     template <class V = void, class F, class... Args>
         requires detail::reporting_callable<V, F, Args...>
     [[nodiscard]] coro<V> start(task_options options, F&& callable, Args&&... args) const {

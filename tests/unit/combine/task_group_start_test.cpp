@@ -209,6 +209,33 @@ coro<> declined_starts() {
     CHECK(owner.cancelling() == 1);
 }
 
+coro<> reports_before_it_meets_the_request(task_status<>& status, any_task& starter) {
+    co_await yield();
+    starter.cancel("too late for the child");
+    status.started();
+    co_await sleep(far);
+}
+
+coro<> starts_what_has_not_met_it(task_group& group, any_task& starter, event_log& log) {
+    starter = current_task();
+    try {
+        co_await group.start(reports_before_it_meets_the_request, std::ref(starter));
+        log.add("started");
+    } catch (const cancelled& c) {
+        log.add(std::string{c.reason()});
+        throw;
+    }
+}
+
+coro<> starts_that_are_not_declined(event_log& log) {
+    any_task starter;
+    task<> owner =
+        create_task(task_group::run(starts_what_has_not_met_it, std::ref(starter), std::ref(log)));
+    co_await ended(owner);
+    CHECK(owner.cancelled());
+    CHECK(log.lines() == lines{"too late for the child"});
+}
+
 // ---- limit
 
 struct census {
@@ -291,6 +318,13 @@ coro<> queued_children_never_begin(event_log& log) {
 
 TEST_CASE("a start passes the checklist") { check_waiting(waits_for_a_start); }
 TEST_CASE("a group with a limit passes the checklist") { check_waiting(waits_with_a_limit); }
+
+TEST_CASE("a child that reports before it meets the starter's cancellation does not decline it") {
+    on_workers(multi, [](unsigned workers) {
+        event_log log;
+        run(starts_that_are_not_declined(log), {.workers = workers});
+    });
+}
 
 TEST_CASE("start gives what the child reports, and the child goes on") {
     on_workers(multi, [](unsigned workers) { run(starts(), {.workers = workers}); });

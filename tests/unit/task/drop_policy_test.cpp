@@ -85,16 +85,18 @@ coro<> drops_after_the_end() {
 }
 
 coro<> is_awaited_by_the_last_handle() {
-    ending e;
-    task<> t = create_task(waits(e), cancelled_when_dropped);
+    ending first, second;
+    task<> t = create_task(waits(first), cancelled_when_dropped);
     task<> awaiter = create_task(ended(std::move(t)));
-    task<> second = create_task(waits(e), cancelled_when_dropped);
-    co_await begun(e.go);
-    while (e.go.waiting() != 2) co_await yield();
-    e.go.open();
-    co_await std::move(second);
+    task<> other = create_task(waits(second), cancelled_when_dropped);
+    co_await begun(first.go);
+    co_await begun(second.go);
+    first.go.open();
+    second.go.open();
+    co_await std::move(other);
     co_await awaiter;
-    CHECK(e.how == "went on");
+    CHECK(first.how == "went on");
+    CHECK(second.how == "went on");
 }
 
 coro<> has_a_callback() {
