@@ -27,11 +27,17 @@ coro<> logs(event_log& log, std::string line) {
     log.add(std::move(line));
 }
 
+/// What a late request may interrupt.
+coro<> begins_to_clean(event_log& log) {
+    log.add("clean");
+    co_await yield();
+}
+
 coro<> waits_in_the_body(gate& g) {
     event_log log;
     std::exception_ptr error;
     try {
-        co_await with_cleanup(pass(g), [&log] { return logs(log, "clean"); });
+        co_await with_cleanup(pass(g), [&log] { return begins_to_clean(log); });
     } catch (const cancelled&) {
         error = std::current_exception();
     }
