@@ -83,7 +83,11 @@ void task_join::end() {
         throw usage_error(target_->name() + " cannot await itself: it would wait for ever");
     }
     if (self_ != nullptr && must_deliver_cancel(*self_, *this)) throw_cancelled(*self_);
-    if (target_->outcome() != task_state::outcome_kind::value) target_->throw_unless_value();
+}
+
+const std::exception_ptr& task_join::failure() const noexcept {
+    target_->mark_observed();
+    return target_->ended_with;
 }
 
 constinit const completion_kind task_join::kind_{

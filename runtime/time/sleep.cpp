@@ -24,9 +24,9 @@ bool sleep_operation::begin(runnable& self, std::coroutine_handle<> caller) noex
     return commit_suspend(self);
 }
 
-void sleep_operation::end() {
-    runnable& self = *std::exchange(self_, nullptr);
-    if (must_deliver_cancel(self, *this)) throw_cancelled(self);
+runnable* sleep_operation::end() noexcept {
+    runnable* const self = std::exchange(self_, nullptr);
+    return must_deliver_cancel(*self, *this) ? self : nullptr;
 }
 
 life::cancel_outcome sleep_operation::unlink() noexcept {
@@ -52,8 +52,5 @@ void yield_operation::begin(runnable& self, std::coroutine_handle<> caller) noex
     requeue(self);
 }
 
-void yield_operation::end() {
-    if (self_->lifecycle.take_requests()) throw_cancelled(*self_);
-}
 
 }  // namespace weft::detail

@@ -121,8 +121,9 @@ public:
     [[nodiscard]] bool has_error() const noexcept { return state_ == state::error; }
     [[nodiscard]] T& value() noexcept { return value_; }
     [[nodiscard]] std::exception_ptr& error() noexcept { return error_; }
-    T take() {
-        if (state_ == state::error) std::rethrow_exception(error_);
+    WEFT_INLINE_RESUME T take() {
+        if (state_ == state::error) [[unlikely]]
+            std::rethrow_exception(error_);
         return std::move(value_);
     }
 
@@ -143,8 +144,9 @@ public:
     [[nodiscard]] bool has_value() const noexcept { return done_; }
     [[nodiscard]] bool has_error() const noexcept { return error_ != nullptr; }
     [[nodiscard]] std::exception_ptr& error() noexcept { return error_; }
-    void take() const {
-        if (error_) std::rethrow_exception(error_);
+    WEFT_INLINE_RESUME void take() const {
+        if (error_) [[unlikely]]
+            std::rethrow_exception(error_);
     }
 
 private:
@@ -225,7 +227,7 @@ public:
         frame_.promise().enter(self, &caller.promise());
         return transfer(self, frame_);
     }
-    T await_resume() { return frame_.promise().result.take(); }
+    WEFT_INLINE_RESUME T await_resume() { return frame_.promise().result.take(); }
 
 private:
     std::coroutine_handle<coro_promise<T>> frame_;

@@ -184,8 +184,10 @@ public:
 protected:
     [[nodiscard]] std::coroutine_handle<> begin(runnable& self,
                                                 std::coroutine_handle<> caller) noexcept;
-    /// At the resumption: throws what the await must throw.
+    /// At the resumption: throws what the await must throw, but for the task's own failure.
     void end();
+    /// To be thrown, if it gave no value.
+    [[nodiscard]] const std::exception_ptr& failure() const noexcept;
     [[nodiscard]] task_state& target() const noexcept { return *target_; }
 
 private:
@@ -210,16 +212,13 @@ public:
     std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> caller) noexcept {
         return begin(caller.promise().current(), caller);
     }
-    std::conditional_t<Move, T, std::add_lvalue_reference_t<T>> await_resume() {
+    WEFT_INLINE_RESUME std::conditional_t<Move, T, std::add_lvalue_reference_t<T>> await_resume() {
         end();
-        if constexpr (std::is_void_v<T>) {
-            return;
-        } else {
+        if (target().outcome() != task_state::outcome_kind::value) [[unlikely]]
+            std::rethrow_exception(failure());
+        if constexpr (!std::is_void_v<T>) {
             T& value = static_cast<value_record<T>&>(target()).value().get();
-            if constexpr (Move)
-                return std::move(value);
-            else
-                return value;
+            return static_cast<std::conditional_t<Move, T&&, T&>>(value);
         }
     }
 };

@@ -32,14 +32,18 @@ public:
     bool await_suspend(std::coroutine_handle<Promise> caller) noexcept {
         return begin(caller.promise().current(), caller);
     }
-    void await_resume() { end(); }
+    WEFT_INLINE_RESUME void await_resume() {
+        if (runnable* const asked = end()) [[unlikely]]
+            throw_cancelled(*asked);
+    }
 
     life::cancel_outcome unlink() noexcept override;
     [[nodiscard]] trace::suspend_reason wait_reason() const noexcept override;
 
 private:
     bool begin(runnable& self, std::coroutine_handle<> caller) noexcept;
-    void end();
+    /// Whoever must throw, or null.
+    [[nodiscard]] runnable* end() noexcept;
     static std::uint64_t on_fire(timer_waiter& waiter) noexcept;
 
     time_point until_;
@@ -70,11 +74,13 @@ public:
     void await_suspend(std::coroutine_handle<Promise> caller) noexcept {
         begin(caller.promise().current(), caller);
     }
-    void await_resume() { end(); }
+    WEFT_INLINE_RESUME void await_resume() {
+        if (self_->lifecycle.take_requests()) [[unlikely]]
+            throw_cancelled(*self_);
+    }
 
 private:
     void begin(runnable& self, std::coroutine_handle<> caller) noexcept;
-    void end();
     runnable* self_ = nullptr;
 };
 
