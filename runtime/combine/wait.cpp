@@ -34,7 +34,7 @@ gather_core* make_core(std::vector<any_task> tasks, return_when when) {
 }  // namespace
 
 wait_operation::wait_operation(std::vector<any_task> tasks, wait_options options)
-    : limited_operation(options.timeout ? deadline_after(*options.timeout) : time_point::max()),
+    : limited_operation(deadline_of(options.timeout)),
       core_(make_core(std::move(tasks), options.return_when)) {}
 
 /// A wait that is over leaves nothing with tasks that may go on for long.

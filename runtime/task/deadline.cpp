@@ -15,10 +15,6 @@ time_point deadline_after(nanoseconds delay) noexcept {
     return delay <= nanoseconds::zero() ? time_point::min() : point_after(delay);
 }
 
-time_point deadline_at(time_point when) noexcept {
-    return when <= real_environment::now() ? time_point::min() : when;
-}
-
 time_point point_after(nanoseconds delay) noexcept {
     const time_point now = real_environment::now();  // not negative: only the upper end can be met
     return delay >= time_point::max() - now ? time_point::max() : now + delay;

@@ -16,4 +16,9 @@ resolved_limit resolve(time_limit limit) noexcept {
     return {when, when <= real_environment::now()};
 }
 
+time_point deadline_of(time_limit limit) noexcept {
+    const resolved_limit found = resolve(limit);
+    return found.has_passed ? time_point::min() : found.when;
+}
+
 }  // namespace weft::detail

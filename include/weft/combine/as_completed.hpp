@@ -4,7 +4,6 @@
 // as_completed: the outcomes of several tasks in the order in which they end.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -16,7 +15,7 @@
 #include "weft/combine/completion_queue.hpp"
 #include "weft/combine/gather_argument.hpp"
 #include "weft/error.hpp"
-#include "weft/time/sleep.hpp"
+#include "weft/time/time_limit.hpp"
 
 namespace weft {
 
@@ -120,17 +119,13 @@ private:
 /// It cancels nothing: the tasks go on whether their results are fetched or not. An error that no
 /// ticket throws and nobody looks at is reported as never observed. Call inside a task; the result
 /// is one task's, its tickets may go to others.
-template <detail::gatherable A>
-[[nodiscard]] completions<A> as_completed(std::vector<A> arguments) {
-    return completions<A>{detail::start_distinct(arguments), detail::time_point::max()};
-}
-
-/// The same with a limit from now on: what ends later is not given. Each ticket that is left then
+///
+/// What ends after the limit, which counts from now, is not given: each ticket that is left then
 /// throws timeout_error, and so does next().
-template <detail::gatherable A, class Rep, class Period>
+template <detail::gatherable A>
 [[nodiscard]] completions<A> as_completed(std::vector<A> arguments,
-                                          std::chrono::duration<Rep, Period> timeout) {
-    const detail::time_point deadline = detail::deadline_after(detail::to_nanoseconds(timeout));
+                                          time_limit limit = std::nullopt) {
+    const detail::time_point deadline = detail::deadline_of(limit);
     return completions<A>{detail::start_distinct(arguments), deadline};
 }
 

@@ -5,10 +5,8 @@
 // them alone otherwise. gather gives their values; this says which of them are done.
 #pragma once
 
-#include <chrono>
 #include <coroutine>
 #include <cstdint>
-#include <optional>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -17,6 +15,7 @@
 #include "weft/combine/gather_core.hpp"
 #include "weft/combine/limited_operation.hpp"
 #include "weft/time/sleep.hpp"
+#include "weft/time/time_limit.hpp"
 
 namespace weft {
 
@@ -29,8 +28,8 @@ enum class return_when : std::uint8_t {
 };
 
 struct wait_options {
-    /// None: no limit. Zero or less: a look after what is ready now has had its turn.
-    std::optional<std::chrono::nanoseconds> timeout{};
+    /// A duration counts from the call. Over at once: a look after what is ready had its turn.
+    time_limit timeout = std::nullopt;
     weft::return_when return_when = weft::return_when::all_completed;
 };
 

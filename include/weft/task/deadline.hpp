@@ -24,8 +24,6 @@ template <class Rep, class Period>
 
 /// When `delay` has passed: time_point::min() if it has already, time_point::max() for "never".
 [[nodiscard]] time_point deadline_after(nanoseconds delay) noexcept;
-/// `when`, or time_point::min() if that has passed.
-[[nodiscard]] time_point deadline_at(time_point when) noexcept;
 /// The point itself, also one in the past; time_point::max() for "never".
 [[nodiscard]] time_point point_after(nanoseconds delay) noexcept;
 

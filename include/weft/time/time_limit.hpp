@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "weft/time/sleep.hpp"
+#include "weft/task/deadline.hpp"
 
 namespace weft {
 
@@ -23,6 +23,8 @@ struct resolved_limit {
 };
 /// Durations count from now.
 [[nodiscard]] resolved_limit resolve(time_limit limit) noexcept;
+/// The same in one: time_point::min() if it has passed.
+[[nodiscard]] time_point deadline_of(time_limit limit) noexcept;
 
 }  // namespace detail
 

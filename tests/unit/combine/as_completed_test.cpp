@@ -195,7 +195,7 @@ coro<> one_result_for_two(gate& g) {
     CHECK_FALSE(more);
 }
 
-coro<> what_is_late_is_not_given() {
+coro<> what_is_late_is_not_given(time_limit over) {
     gate g;
     const task<int> ready = create_task(value_when_open(g, 2));
     g.open();
@@ -203,7 +203,7 @@ coro<> what_is_late_is_not_given() {
     gate shut;
     std::vector<task<int>> all{ready, create_task(value_when_open(shut, 3))};
     const task<int> slow = all.back();
-    auto results = as_completed(std::move(all), 0s);
+    auto results = as_completed(std::move(all), over);
     const int first = co_await results[0];  // had ended before
     CHECK(first == 2);
     shut.open();
@@ -301,8 +301,10 @@ TEST_CASE("a ticket that was used, or that is left over, is refused") {
 }
 
 TEST_CASE("what ends after the deadline is not given") {
-    on_workers(multi,
-               [](unsigned workers) { run(what_is_late_is_not_given(), {.workers = workers}); });
+    on_workers(multi, [](unsigned workers) {
+        run(what_is_late_is_not_given(0s), {.workers = workers});
+        run(what_is_late_is_not_given(std::chrono::steady_clock::now()), {.workers = workers});
+    });
 }
 
 TEST_CASE("tickets of coroutines move values out, also into a gather") {

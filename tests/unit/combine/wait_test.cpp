@@ -87,12 +87,13 @@ coro<> errors_stay_unseen() {
 
 coro<> waits_for_nothing() { co_await wait(std::vector<task<>>{}); }
 
-coro<> zero_gives_a_first_step() {
+/// Of a limit that is over.
+coro<> gives_a_first_step(time_limit over) {
     gate g;
     task<int> quick = create_task(at_once(1));
     task<int> slow = create_task(value_when_open(g, 2));
     std::vector<task<int>> both{quick, slow};
-    auto [done, pending] = co_await wait(std::move(both), {.timeout = 0s});
+    auto [done, pending] = co_await wait(std::move(both), {.timeout = over});
     CHECK(done == std::vector<task<int>>{quick});
     CHECK(pending == std::vector<task<int>>{slow});
     CHECK(g.waiting() == 1);
@@ -175,8 +176,12 @@ TEST_CASE("wait for nothing is refused") {
 }
 
 TEST_CASE("a wait of no time gives fresh tasks their first step") {
-    on_workers(single,
-               [](unsigned workers) { run(zero_gives_a_first_step(), {.workers = workers}); });
+    on_workers(single, [](unsigned workers) {
+        for (const time_limit over :
+             {time_limit{0s}, time_limit{-1s}, time_limit{std::chrono::steady_clock::now() - 1s}}) {
+            run(gives_a_first_step(over), {.workers = workers});
+        }
+    });
 }
 
 TEST_CASE("a task that waits for itself is told so") {
