@@ -21,26 +21,6 @@ namespace {
 
 using lines = std::vector<std::string>;
 
-coro<> fails_after(std::chrono::nanoseconds delay, const char* text) {
-    co_await sleep(delay);
-    throw std::domain_error(text);
-}
-
-coro<> fails_at(gate& g, const char* text) {
-    co_await g;
-    throw std::domain_error(text);
-}
-
-coro<> sleeps(event_log& log, const char* name) {
-    try {
-        co_await sleep(far);
-        log.add(std::string{name} + " slept");
-    } catch (const cancelled&) {
-        log.add(std::string{name} + " cancelled");
-        throw;
-    }
-}
-
 coro<> sleeps_at(gate& started, event_log& log, const char* name) {
     started.open();
     co_await sleeps(log, name);

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <optional>
 #include <random>
 #include <stdexcept>
 #include <thread>
@@ -69,25 +71,23 @@ coro<> waits_too(std::vector<task<int>> tasks) {
     co_await wait(std::move(tasks), {.return_when = return_when::first_exception});
 }
 
-wait_options at_random(dice& d) {
-    wait_options options;
+std::optional<std::chrono::microseconds> limit_at_random(dice& d) {
     const auto roll = d();
-    if (roll % 3 != 0) options.timeout = std::chrono::microseconds{roll % 120};
-    options.return_when = static_cast<return_when>(d() % 3);
-    return options;
+    if (roll % 3 == 0) return std::nullopt;
+    return std::chrono::microseconds{roll % 120};
 }
 
 /// What a wait reports must be what it was asked for.
-bool is_plausible(const wait_result<task<int>>& result, std::size_t given, wait_options options) {
+bool is_plausible(const wait_result<task<int>>& result, std::size_t given, bool is_limited,
+                  return_when when) {
     for (const task<int>& t : result.done) {
         if (!t.done()) return false;
     }
     if (result.done.size() + result.pending.size() != given) return false;
-    if (options.timeout || result.pending.empty()) return true;
-    if (options.return_when == return_when::first_completed) return !result.done.empty();
+    if (is_limited || result.pending.empty()) return true;
+    if (when == return_when::first_completed) return !result.done.empty();
     const auto failed = [](const task<int>& t) { return !t.cancelled() && t.exception(); };
-    return options.return_when == return_when::first_exception &&
-           std::ranges::any_of(result.done, failed);
+    return when == return_when::first_exception && std::ranges::any_of(result.done, failed);
 }
 
 /// Counts what nobody asked these to do.
@@ -109,11 +109,13 @@ coro<> waits_at_random(tally& t, dice::result_type random, std::size_t rounds) {
         }
         const task<> second = create_task(waits_too(tasks));
         const any_task asking = canceller(t, static_cast<unsigned>(d()));
-        const wait_options options = at_random(d);
+        const auto limit = limit_at_random(d);
+        const auto when = static_cast<return_when>(d() % 3);
         ++t.waits;
         try {
-            const wait_result<task<int>> result = co_await wait(tasks, options);
-            if (!is_plausible(result, tasks.size(), options)) ++t.wrong;
+            const wait_result<task<int>> result =
+                co_await wait(tasks, {.timeout = limit, .return_when = when});
+            if (!is_plausible(result, tasks.size(), limit.has_value(), when)) ++t.wrong;
             ++t.outcomes;
         } catch (const cancelled&) {
             ++t.cancellations;
