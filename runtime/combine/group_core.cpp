@@ -109,6 +109,7 @@ void group_core::add(group_member& m, task_state& child, start_wait* starter) no
     m.task_ = &child;
     m.starter_ = starter;
     static_cast<void>(child.add_completion(m));  // it has not begun
+    const bool is_eager = m.is_eager_;
     bool comes_too_late = false;
     bool has_to_wait = false;
     {
@@ -126,7 +127,7 @@ void group_core::add(group_member& m, task_state& child, start_wait* starter) no
         }
     }
     if (comes_too_late) request_cancel(child, why_);
-    if (!has_to_wait || !waits_for_turn(m, child)) submit_new(child);
+    if (!has_to_wait || !waits_for_turn(m, child)) submit_new(child, is_eager);
 }
 
 /// Suspends a child before its first step. False: its turn has come, or it was cancelled.
@@ -144,12 +145,11 @@ bool group_core::waits_for_turn(group_member& m, task_state& child) noexcept {
     }
 }
 
-void group_core::submit_new(task_state& child) const noexcept {
+void group_core::submit_new(task_state& child, bool is_eager) const noexcept {
     worker_port* const here = this_worker();
-    if (here != nullptr && &here->runtime() == runtime_)
-        here->submit_back(child);
-    else
-        runtime_->inject(child);
+    if (here == nullptr || &here->runtime() != runtime_) return runtime_->inject(child);
+    const bool starts_here = is_eager && !here->current.is_empty();
+    starts_here ? here->start_here(child) : here->submit_back(child);
 }
 
 /// A child that had a turn is done: whose it is now, to be woken.

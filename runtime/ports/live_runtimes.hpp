@@ -2,10 +2,10 @@
 // Copyright the weft authors
 
 // Which runtimes exist. A task handle may outlive its runtime; the few operations on a handle that
-// need the runtime after the task is done ask here first. Cold paths only: one mutex.
+// need the runtime after the task is done ask here first. Cold paths only: one mutex, which nobody
+// holds while he uses what he found. So he may ask again meanwhile, as whoever settles a future in
+// passing does.
 #pragma once
-
-#include <mutex>
 
 #include "weft/ports/ports.hpp"
 
@@ -15,10 +15,14 @@ namespace weft::detail {
 class live_runtime {
 public:
     /// `runtime` may dangle; get() is nullptr then.
-    explicit live_runtime(runtime_port* runtime) noexcept;
+    explicit live_runtime(const runtime_port* runtime) noexcept;
+    live_runtime(const live_runtime&) = delete;
+    live_runtime& operator=(const live_runtime&) = delete;
+    ~live_runtime();
     [[nodiscard]] runtime_port* get() const noexcept { return runtime_; }
 
     static void enter(runtime_port& runtime);
+    /// Returns once nobody keeps it any more.
     static void leave(runtime_port& runtime) noexcept;
 
     // Around fork(): see sched/fork_guard.hpp.
@@ -27,7 +31,6 @@ public:
     static void forget_all() noexcept;  // while held
 
 private:
-    std::unique_lock<std::mutex> lock_;
     runtime_port* runtime_ = nullptr;
 };
 

@@ -14,7 +14,7 @@ constinit real_environment::atomic<std::uint32_t> fork_count{0};
 
 namespace {
 
-// In the order in which others take them: a runtime that is held alive makes frames.
+// In any order: nobody takes one of them while he holds the other.
 void before_fork() {
     live_runtime::hold_list();
     hold_frame_pool();

@@ -134,7 +134,7 @@ namespace weft {
 
 weft::await_chain any_task::await_chain() const {
     detail::task_state& first = state();
-    detail::task_describer with;  // outlives the lock: values that go with it are the user's
+    detail::task_describer with;  // outlives the visit: values that go with it are the user's
     const detail::live_runtime alive{&first.runtime()};
     if (alive.get() != nullptr) with.survey(*alive.get());
     return detail::follow(with, first);

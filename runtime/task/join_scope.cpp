@@ -185,6 +185,7 @@ std::coroutine_handle<> join_scope::wake_parent(worker_port& here) noexcept {
     runnable& resumed = *parent();
     if (resumed.lifecycle.wake() != life::wake_duty::enqueue) return nullptr;
     resumed.worker = &here;
+    static_cast<void>(resumed.count_run());  // it has not waited all the time: see look.hpp
     here.current.set(resumed);
     return transfer(resumed, resumed.resume_point);
 }

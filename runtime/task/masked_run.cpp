@@ -39,6 +39,7 @@ std::coroutine_handle<> masked_runnable::finish(runnable& self,
     // A canceller that is asking the task just now queues it when it lets go.
     if (resumed.lifecycle.wake() != life::wake_duty::enqueue) return std::noop_coroutine();
     resumed.worker = &here;
+    static_cast<void>(resumed.count_run());  // it has not waited all the time: see look.hpp
     here.current.set(resumed);
     return transfer(resumed, resumed.resume_point);
 }

@@ -43,13 +43,17 @@ void start_late(task_state& runner, runtime_port* home) noexcept {
 /// Starts the callback runner, a task made beforehand so that completion allocates nothing. The
 /// runner owns it. Until the task is done they keep no handle to it.
 struct callback_starter : completion_node {
-    explicit callback_starter(task_state& task) noexcept : completion_node(kind), of(&task) {}
+    callback_starter(task_state& task, const failure_sink& sink) noexcept
+        : completion_node(kind), of(&task), home_sink(&sink) {}
     static const completion_kind kind;
     static void on_done(completion_node& node) noexcept {
         auto& self = static_cast<callback_starter&>(node);
         if (!self.of->is_future()) return self.start(nullptr);
+        // Another one may lie where the runtime did. Each has its own sink, which the runner keeps.
         const live_runtime alive{&self.of->runtime()};
-        self.start(alive.get());
+        runtime_port* const there = alive.get();
+        const bool is_home = there != nullptr && there->failures().get() == self.home_sink;
+        self.start(is_home ? there : nullptr);
     }
     /// `home`: of a future, the runtime, or null if that is gone.
     void start(runtime_port* home) noexcept {
@@ -58,6 +62,7 @@ struct callback_starter : completion_node {
         of->is_future() ? start_late(*runner, home) : submit(*runner);
     }
     task_state* of;
+    const failure_sink* home_sink;
     any_task done_task;
     task_state* runner = nullptr;
 };
@@ -94,9 +99,10 @@ coro<void> run_callbacks(std::unique_ptr<callback_starter> by, std::shared_ptr<f
 
 /// With a runner that is neither registered nor queued yet: to be either that or discarded.
 callback_starter& prepare_callbacks(task_state& of, runtime_port& runtime) {
-    auto starter = std::make_unique<callback_starter>(of);
+    std::shared_ptr<failure_sink> sink = runtime.failures();
+    auto starter = std::make_unique<callback_starter>(of, *sink);
     callback_starter& prepared = *starter;
-    auto body = run_callbacks(std::move(starter), runtime.failures());
+    auto body = run_callbacks(std::move(starter), std::move(sink));
     prepared.runner = task_record<void>::make(body, &runtime.any_worker(), runtime);
     prepared.runner->hidden = true;
     prepared.runner->leave_to_runtime();

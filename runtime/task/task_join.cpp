@@ -54,6 +54,8 @@ inline std::coroutine_handle<> task_join::begin_directly() noexcept {
     worker_port& here = *self_->worker;
     publish_direct_await(here);
     if (target_->has_awaiters() || was_asked()) return nullptr;
+    if (target_->goes_with_its_handles()) [[unlikely]]
+        hold();  // this one counts, too
     return here.run_if_next(*target_, *this);
 }
 

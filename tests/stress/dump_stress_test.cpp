@@ -178,3 +178,38 @@ TEST_CASE("circles that close and are cancelled are found whole or not at all") 
         CHECK(all_whole);
     });
 }
+
+namespace {
+
+coro<> awaits_future(future<int> f) { co_await f; }
+
+/// The looker may be the one who hands the cancellation on to the future, and settles that.
+void is_followed_and_cancelled(runtime& r, std::atomic<std::uint64_t>& called) {
+    const promise<int> p{r};
+    const future<int> f = p.get_future();
+    f.add_done_callback([&called](const future<int>&) { ++called; });
+    const task<> waits = r.spawn(awaits_future(f));
+    while (waits.await_chain().tasks.front().phase != task_phase::waiting)
+        std::this_thread::yield();
+    std::atomic<bool> looks{false};
+    std::thread looker([&] {
+        for (looks = true; !waits.done();) static_cast<void>(waits.await_chain());
+    });
+    while (!looks) std::this_thread::yield();
+    waits.cancel();
+    looker.join();
+}
+
+}  // namespace
+
+TEST_CASE("a look may settle a future that has callbacks") {
+    on_workers({2}, [](unsigned workers) {
+        std::atomic<std::uint64_t> called{0};
+        const std::size_t rounds = stress_iterations(200);
+        {
+            runtime r{{.workers = workers}};
+            for (std::size_t i = 0; i < rounds; ++i) is_followed_and_cancelled(r, called);
+        }
+        CHECK(called == rounds);
+    });
+}

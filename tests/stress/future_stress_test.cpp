@@ -70,10 +70,33 @@ weft::coro<std::uint64_t> rounds(std::uint64_t count) {
     co_return wrong;
 }
 
+/// Both ends are locals of the one that waits: they go while the producer is still in its call.
+weft::coro<int> waits_for_a_local(int value) {
+    weft::promise<int> p;
+    weft::call_soon([&p, value] { p.set_result(value); });
+    co_return co_await p.get_future();
+}
+
+weft::coro<std::uint64_t> waits_for_locals(std::uint64_t count) {
+    std::uint64_t wrong = 0;
+    for (std::uint64_t i = 0; i < count; ++i) {
+        auto one = weft::create_task(waits_for_a_local(1));
+        auto other = weft::create_task(waits_for_a_local(2));
+        wrong += co_await one + co_await other == 3 ? 0 : 1;
+    }
+    co_return wrong;
+}
+
 }  // namespace
 
 TEST_CASE("a future has the outcome of the one that decided it", "[stress]") {
     const std::uint64_t wrong =
         weft::run(rounds(weft::test::stress_iterations(20'000)), {.workers = 4});
+    CHECK(wrong == 0);
+}
+
+TEST_CASE("a promise may go as soon as its future is done", "[stress]") {
+    const std::uint64_t wrong =
+        weft::run(waits_for_locals(weft::test::stress_iterations(5'000)), {.workers = 4});
     CHECK(wrong == 0);
 }

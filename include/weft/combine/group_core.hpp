@@ -58,6 +58,8 @@ public:
     /// Blocks of the pool.
     [[nodiscard]] static group_member* make(group_core& core);
     void destroy() noexcept;
+    /// Before it is added: the child begins in there, if it need not wait for its turn.
+    void start_eagerly() noexcept { is_eager_ = true; }
 
 private:
     friend group_core;
@@ -71,10 +73,11 @@ private:
     group_member* before_ = nullptr;
     group_member* after_ = nullptr;
     start_wait* starter_ = nullptr;  // who learns how it ends, instead of the group
-    bool is_queued_ = false;         // it waits for its turn
-    bool has_turn_ = false;          // it counts for the limit
-    bool keeps_task_ = false;        // until the group has ended
-    bool has_failed_ = false;        // and its error is the group's
+    bool is_eager_ = false;
+    bool is_queued_ = false;   // it waits for its turn
+    bool has_turn_ = false;    // it counts for the limit
+    bool keeps_task_ = false;  // until the group has ended
+    bool has_failed_ = false;  // and its error is the group's
 };
 
 /// Members in the order in which they came.
@@ -135,7 +138,7 @@ private:
     ~group_core();
     void child_done(group_member& m) noexcept;
     void stop(bool asks_body) noexcept;
-    void submit_new(task_state& child) const noexcept;
+    void submit_new(task_state& child, bool is_eager) const noexcept;
     [[nodiscard]] static bool waits_for_turn(group_member& m, task_state& child) noexcept;
     [[nodiscard]] runnable* pass_turn_locked() noexcept;
     [[nodiscard]] runnable* close_one_locked() noexcept;

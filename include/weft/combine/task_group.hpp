@@ -204,7 +204,8 @@ coro<R> run_group(task_group_options options, F body, Args... args) {
 template <class T>
 task<T> task_group::create_task(coro<T> body, task_options options) const {
     detail::group_admission admission{*core_};
-    static_cast<void>(admission.make_member());
+    detail::group_member& member = admission.make_member();
+    if (options.start == start_policy::eager) member.start_eagerly();
     return admission.use(body, options);
 }
 

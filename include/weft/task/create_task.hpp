@@ -24,8 +24,8 @@ enum class start_policy : std::uint8_t {
     /// At once, in create_task, which returns when the body suspends or ends; asyncio's eager
     /// start. What it throws is the task's as always. With a chain of 32 such starts inside of one
     /// another, in a child of when_all or a parallel loop, with another priority than its
-    /// creator's,
-    /// or started otherwise than by create_task, the task is queued.
+    /// creator's, beyond the limit of a task_group, or started otherwise than by create_task or
+    /// that of a group, the task is queued.
     eager
 };
 

@@ -113,7 +113,8 @@ struct future_access {
 /// The producer's end, move-only: sets the outcome of its future once. The try_ forms say whether
 /// they were the first, the others throw invalid_state_error if there is an outcome already, also
 /// because the future was cancelled. All of them may be called by several threads at once, workers
-/// or not; they queue whoever waits, resume nobody and never wait for a task. Destroying a promise
+/// or not; they queue whoever waits, resume nobody and never wait for a task. Once the outcome is
+/// there the promise may go, also before the call that has set it returns. Destroying a promise
 /// that has set nothing sets broken_promise as error.
 template <class T = void>
 class promise {

@@ -64,9 +64,13 @@ private:
         this->leave_to_runtime();  // the promise's reference; get_future() makes the others
         this->wait_for_promise(result_);
     }
+    /// Whoever it wakes may let go of the promise before this returns.
     [[nodiscard]] bool publish() noexcept {
+        this->retain();
         this->settle_or_wait(result_);
-        return !result_.came_late;
+        const bool came_late = result_.came_late;
+        this->drop();
+        return !came_late;
     }
     static void settle(runnable& self) noexcept {
         auto& record = static_cast<future_record&>(self);

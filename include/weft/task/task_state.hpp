@@ -49,7 +49,6 @@
 namespace weft::detail {
 
 struct task_extras;
-class failure_sink;
 class promised_result;
 
 struct completion_node;
@@ -100,8 +99,7 @@ public:
     /// True for the first to see the error of a failed task.
     [[nodiscard]] bool claim_observation() noexcept;
     [[nodiscard]] std::uint64_t id() const noexcept { return id_; }
-    /// Before it is registered.
-    void set_id(std::uint64_t id) noexcept { id_ = id; }
+    void set_id(std::uint64_t id) noexcept { id_ = id; }  // before it is registered
     [[nodiscard]] std::string name() const;
     void set_name(std::string_view name);
     [[nodiscard]] std::source_location location() const noexcept { return location_; }
@@ -132,6 +130,9 @@ public:
     /// For a new task, before it is registered: asked to stop when its last handle goes.
     void cancel_when_dropped() noexcept {
         references_.store(2 | drop_mark, std::memory_order_relaxed);  // T1: nobody knows it yet
+    }
+    [[nodiscard]] bool goes_with_its_handles() const noexcept {
+        return (references_.load(std::memory_order_relaxed) & drop_mark) != 0;  // T1: set at first
     }
     /// For a new task that is to have no handle, before it is registered.
     void leave_to_runtime() noexcept {
@@ -170,8 +171,7 @@ private:
     real_environment::atomic<std::uint32_t> references_{2};  // the handle and the runtime
 
 public:
-    // all_tasks(): its place in the shard of the worker that created it; guarded by that one's
-    // lock.
+    // all_tasks(): its place in the shard of its creator's worker; guarded by that one's lock.
     std::uintptr_t* registry_slot = nullptr;
     std::uint16_t registry_shard = 0;
     bool hidden = false;         // the runtime's own: not in all_tasks()

@@ -244,6 +244,49 @@ coro<int> gives_its_worker_count(std::atomic<int>& ran) {
     co_return 1;
 }
 
+// ---- eager children
+
+constexpr task_options eager{.start = start_policy::eager};
+
+coro<> notes_twice(std::vector<std::string>& said, std::string name) {
+    said.push_back(name + " begins");
+    co_await yield();
+    said.push_back(name + " ends");
+}
+
+coro<> fails_at_once() {
+    throw std::runtime_error("at once");
+    co_return;
+}
+
+coro<> starts_eagerly(task_group& group, lines& said) {
+    group.create_task(notes_twice(said, "queued"));
+    group.create_task(notes_twice(said, "eager"), eager);
+    said.emplace_back("body ends");
+    co_return;
+}
+
+coro<> fails_eagerly(task_group& group, lines& said) {
+    const task<> failed = group.create_task(fails_at_once(), eager);
+    said.emplace_back(failed.done() ? "done" : "not done");
+    CHECK_THROWS_AS(group.create_task(fails_at_once(), eager), usage_error);
+    co_await yield();
+    said.emplace_back("never");
+}
+
+coro<> starts_children_eagerly(std::size_t limit, lines expected) {
+    lines said;
+    co_await task_group::run({.limit = limit}, starts_eagerly, std::ref(said));
+    CHECK(said == expected);
+}
+
+coro<> is_failed_by_an_eager_child() {
+    lines said;
+    const std::string how = co_await outcome(task_group::run(fails_eagerly, std::ref(said)));
+    CHECK(how == "[at once]");
+    CHECK(said == lines{"done"});
+}
+
 }  // namespace
 
 TEST_CASE("the end of a group passes the checklist") { check_waiting(waits_at_the_end); }
@@ -304,4 +347,20 @@ TEST_CASE("threads that run no task add to a group and cancel it") {
         CHECK(sleeper.cancelled());
         CHECK_THROWS_AS(handle->create_task(coro_sleep(far)), usage_error);
     });
+}
+
+TEST_CASE("a child may start eagerly, if it need not wait for its turn") {
+    on_workers(single, [](unsigned workers) {
+        const lines at_once{"eager begins", "body ends", "queued begins", "eager ends",
+                            "queued ends"};
+        run(starts_children_eagerly(0, at_once), {.workers = workers});
+        const lines in_turn{"body ends", "queued begins", "queued ends", "eager begins",
+                            "eager ends"};
+        run(starts_children_eagerly(1, in_turn), {.workers = workers});
+    });
+}
+
+TEST_CASE("a child that fails in its eager start stops the group before create_task returns") {
+    on_workers(multi,
+               [](unsigned workers) { run(is_failed_by_an_eager_child(), {.workers = workers}); });
 }

@@ -4,12 +4,16 @@
 #include "weft/task/await_chain.hpp"
 
 #include <csignal>
+#include <cstdint>
+#include <memory>
 #include <thread>
 
 #include "support/catch.hpp"
 #include "support/child_process.hpp"
 #include "support/runtime_case.hpp"
+#include "support/runtime_checklist.hpp"
 #include "support/runtime_gate.hpp"
+#include "task/look.hpp"
 
 using namespace weft;
 using namespace weft::test;
@@ -217,6 +221,42 @@ coro<> closes_a_circle() {
     }
 }
 
+/// Of a task that waits, or does so soon.
+coro<std::uint64_t> stamp_of_waiting(task<> t) {
+    const auto notes = std::make_unique<detail::look_notes>();
+    while (!notes->take(*detail::task_access::state(t))) co_await yield();
+    co_return notes->stamp();
+}
+
+coro<> joins_twice(gate& first, gate& second) {
+    co_await when_all(pass(first), pass(first));
+    co_await when_all(pass(second), pass(second));
+}
+
+coro<> cleans_up_twice(gate& first, gate& second) {
+    const auto nothing = []() -> coro<> { co_return; };
+    const auto waits_for_first = [&first]() -> coro<> { co_await first; };
+    const auto waits_for_second = [&second]() -> coro<> { co_await second; };
+    co_await with_cleanup(nothing, waits_for_first, {.shielded = true});
+    co_await with_cleanup(nothing, waits_for_second, {.shielded = true});
+}
+
+coro<> looks_at_two_waits(coro<> (*waits_twice)(gate&, gate&)) {
+    gate first;
+    gate second;
+    task<> t = create_task(waits_twice(first, second));
+    while (first.waiting() == 0) co_await yield();
+    const std::uint64_t then = co_await stamp_of_waiting(t);
+    const std::uint64_t again = co_await stamp_of_waiting(t);
+    CHECK(again == then);
+    first.open();
+    while (second.waiting() == 0) co_await yield();
+    const std::uint64_t now = co_await stamp_of_waiting(t);
+    CHECK(now != then);
+    second.open();
+    co_await t;
+}
+
 }  // namespace
 
 TEST_CASE("an await chain names the coroutines of a task that waits") {
@@ -281,4 +321,11 @@ TEST_CASE("an await chain of an empty handle ends the process with a sentence") 
     });
     CHECK(result.signal == SIGABRT);
     CHECK(result.output.find("is empty or was moved from") != std::string::npos);
+}
+
+TEST_CASE("a look tells a wait from the next one that is just like it") {
+    on_workers(single, [](unsigned workers) {
+        run(looks_at_two_waits(joins_twice), {.workers = workers});
+        run(looks_at_two_waits(cleans_up_twice), {.workers = workers});
+    });
 }

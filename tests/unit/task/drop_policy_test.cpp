@@ -203,6 +203,21 @@ coro<> counts_the_end(gate& go, std::atomic<int>& ends) {
     co_await go;
 }
 
+coro<> drops(task<>& handle, bool& went_on) {
+    handle = {};
+    co_await yield();
+    went_on = true;
+}
+
+/// One worker runs the task directly, in the await.
+coro<> awaits_one_that_drops_its_handle() {
+    bool went_on = false;
+    task<> t;
+    t = create_task(drops(t, went_on), cancelled_when_dropped);
+    co_await t;
+    CHECK(went_on);
+}
+
 }  // namespace
 
 TEST_CASE("a task that goes with its last handle is cancelled by that one only") {
@@ -220,6 +235,12 @@ TEST_CASE("dropping the last handle of a task that is done does nothing") {
 TEST_CASE("a task that is awaited is not dropped") {
     on_workers(multi, [](unsigned workers) {
         run(is_awaited_by_the_last_handle(), {.workers = workers});
+    });
+}
+
+TEST_CASE("a task that is awaited directly is not dropped") {
+    on_workers(single, [](unsigned workers) {
+        run(awaits_one_that_drops_its_handle(), {.workers = workers});
     });
 }
 

@@ -238,6 +238,28 @@ TEST_CASE("the end of a runtime does not wait for futures, and their callbacks a
     });
 }
 
+TEST_CASE("a future's callbacks are not called on another runtime that lies where its own did") {
+    bool called = false;
+    std::unique_ptr<promise<int>> p;
+    const void* place = nullptr;
+    {
+        runtime first{{.workers = 1}};
+        place = &detail::runtime_access::port(first);
+        p = std::make_unique<promise<int>>(first);
+        first.block_on(registers_a_callback(*p, called));
+    }
+    std::vector<std::unique_ptr<runtime>> others;
+    bool is_there = false;
+    for (int i = 0; i < 20 && !is_there; ++i) {
+        others.push_back(std::make_unique<runtime>(runtime_options{.workers = 1}));
+        is_there = &detail::runtime_access::port(*others.back()) == place;
+    }
+    p->set_result(4);
+    others.clear();
+    CHECK_FALSE(called);
+    if (!is_there) WARN("the memory of the first runtime was not used again");
+}
+
 TEST_CASE("a promise may outlive its runtime and fail after it") {
     on_workers(multi, [](unsigned workers) {
         std::unique_ptr<promise<int>> p;
