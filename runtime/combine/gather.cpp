@@ -17,7 +17,8 @@ using outcome_kind = task_state::outcome_kind;
 gather_core::gather_core(mode how, std::vector<any_task> children)
     : mode_(how),
       children_(std::move(children)),
-      members_(std::make_unique<member[]>(children_.size())) {}
+      members_(std::make_unique<member[]>(children_.size())),
+      outcome_(children_.empty() ? decided : open) {}
 
 void gather_core::drop() noexcept {
     if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;  // G2
@@ -204,6 +205,7 @@ bool gather_operation::begin(runnable& self, std::coroutine_handle<> caller) noe
     if (core_->begin(self)) {
         return !self.worker->spend_ready_await() && gives_way(self, caller);
     }
+    waits_ = true;
     return commit_suspend(self);
 }
 
@@ -212,7 +214,8 @@ void gather_operation::end() {
     if (awaits_itself_) {
         throw usage_error(self_->owner->name() + " cannot await itself: it would wait for ever");
     }
-    if (must_deliver_cancel(*self_, *this)) throw_cancelled(*self_);
+    // Without a suspension no request is delivered here.
+    if (waits_ && must_deliver_cancel(*self_, *this)) throw_cancelled(*self_);
     if (task_state* failed = core_->failed()) std::rethrow_exception(failed->error());
     if (core_->was_asked()) throw cancelled{core_->reason()};
 }

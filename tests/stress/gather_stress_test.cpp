@@ -5,6 +5,8 @@
 #include "weft/combine/gather.hpp"
 
 #include <atomic>
+#include <mutex>
+#include <optional>
 #include <random>
 #include <stdexcept>
 #include <thread>
@@ -111,6 +113,64 @@ coro<long> handles_at_random(tally& t, dice::result_type random, std::size_t rou
     co_return wrong;
 }
 
+/// What a canceller and an observer share.
+struct watched_gather {
+    std::mutex mutex;
+    std::optional<gather_handle> next;  // until the observer takes it
+    std::atomic<bool> is_watched{false};
+    std::atomic<bool> is_over{false};
+};
+
+template <class Gather>
+coro<bool> ends_cancelled(Gather all) {
+    try {
+        co_await all;
+    } catch (const cancelled&) {
+        co_return true;
+    }
+    co_return false;
+}
+
+/// A future ends when it is asked to, so the canceller is the last that the gather waits for.
+coro<long> cancels_the_last(watched_gather& shared, std::size_t rounds) {
+    long wrong = 0;
+    for (std::size_t i = 0; i < rounds; ++i) {
+        const promise<> never;
+        auto all = gather_settled(never.get_future());
+        const gather_handle handle = all.handle();
+        const task<bool> awaiting = create_task(ends_cancelled(std::move(all)));
+        {
+            std::lock_guard guard{shared.mutex};
+            shared.next = handle;
+        }
+        while (!shared.is_watched) co_await yield();
+        if (!handle.cancel()) ++wrong;
+        const bool was_cancelled = co_await awaiting;
+        if (!was_cancelled) ++wrong;
+        while (shared.is_watched) co_await yield();
+    }
+    shared.is_over = true;
+    co_return wrong;
+}
+
+/// How many of the gathers were done before they said that they were cancelled.
+long watches_gathers(watched_gather& shared) {
+    long wrong = 0;
+    while (!shared.is_over) {
+        std::optional<gather_handle> seen;
+        {
+            std::lock_guard guard{shared.mutex};
+            seen.swap(shared.next);
+        }
+        if (!seen) continue;
+        shared.is_watched = true;
+        while (!seen->done()) detail::real_environment::relax();
+        if (seen->exception() == nullptr) ++wrong;
+        shared.is_watched = false;
+    }
+    return wrong;
+}
+
 coro<> drains() {
     while (all_tasks().size() > 1) co_await yield();
 }
@@ -178,5 +238,18 @@ TEST_CASE("gathers that end while they are cancelled by their handle") {
         r.block_on(drains());
         CHECK(wrong == 0);
         CHECK(t.begun == t.ended);
+    });
+}
+
+TEST_CASE("a gather that is done knows that it was cancelled by its handle") {
+    on_workers(multi, [](unsigned workers) {
+        watched_gather shared;
+        long seen_wrong = 0;
+        std::thread observer{[&] { seen_wrong = watches_gathers(shared); }};
+        const long wrong =
+            run(cancels_the_last(shared, stress_iterations(3'000)), {.workers = workers});
+        observer.join();
+        CHECK(wrong == 0);
+        CHECK(seen_wrong == 0);
     });
 }

@@ -135,7 +135,7 @@ public:
     ~gather_handle() { core_->drop(); }
 
     /// True once the outcome is decided: all children have ended, or one has failed and the others
-    /// go on. Not before somebody awaits the gather.
+    /// go on. Not before somebody awaits the gather, unless it is one of nothing.
     [[nodiscard]] bool done() const noexcept { return core_->is_decided(); }
     /// What the await throws, a `cancelled` like any other; nullptr if it gives values. Throws
     /// invalid_state_error while the gather is not done.
@@ -202,6 +202,7 @@ private:
     std::size_t next_asked_ = 0;  // canceller-confined
     reason_ref why_;              // canceller-confined
     bool awaits_itself_ = false;
+    bool waits_ = false;  // else the outcome was there
 };
 
 }  // namespace detail

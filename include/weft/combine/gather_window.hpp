@@ -137,10 +137,14 @@ public:
     }
 
 private:
-    windowed_gather(gather_options options, std::shared_ptr<gather_window<T>> window)
+    windowed_gather(gather_options options, std::shared_ptr<gather_window<T>> window) try
         : gather_operation(gather_core::mode::first_error,
                            start_lanes(&run_lane<T>, window, options)),
-          window_(std::move(window)) {}
+          window_(std::move(window)) {
+    } catch (...) {
+        window->stop();  // the lanes that there are already begin nothing more
+        throw;
+    }
 
     std::shared_ptr<gather_window<T>> window_;
 };
@@ -163,10 +167,14 @@ public:
     }
 
 private:
-    windowed_settle(gather_options options, std::shared_ptr<gather_window<T>> window)
+    windowed_settle(gather_options options, std::shared_ptr<gather_window<T>> window) try
         : gather_operation(gather_core::mode::settle,
                            start_lanes(&run_settling_lane<T>, window, options)),
-          window_(std::move(window)) {}
+          window_(std::move(window)) {
+    } catch (...) {
+        window->stop();  // the lanes that there are already begin nothing more
+        throw;
+    }
     /// Why a child has no task: what the lane that should have made it ended with.
     [[nodiscard]] std::exception_ptr never_begun() const {
         for (std::size_t i = 0; i < size(); ++i) {

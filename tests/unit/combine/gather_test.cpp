@@ -166,6 +166,47 @@ coro<> starts_one_that_gathers_itself() {
     co_await self;
 }
 
+coro<> asks_itself_to_stop_before_it_gathers() {
+    task<int> a = create_task(five());
+    task<int> b = create_task(fails_now());
+    co_await ended(a);
+    co_await ended(b);
+    current_task().cancel();
+    auto [x, y] = co_await gather(a, a);
+    CHECK(x + y == 10);
+    std::vector<task<int>> all{a, b};
+    const auto outcomes = co_await gather_settled(std::move(all));
+    CHECK(outcomes.size() == 2);
+    std::string what;
+    try {
+        co_await gather(a, b);
+    } catch (const std::runtime_error& e) {
+        what = e.what();
+    }
+    CHECK(what == "now");
+    bool is_delivered = false;
+    try {
+        co_await yield();
+    } catch (const cancelled&) {
+        is_delivered = true;
+    }
+    CHECK(is_delivered);
+}
+
+coro<> looks_at_gathers_of_nothing() {
+    auto pack = gather();
+    const gather_handle of_pack = pack.handle();
+    CHECK(of_pack.done());
+    CHECK(of_pack.exception() == nullptr);
+    CHECK_FALSE(of_pack.cancel());
+    co_await pack;
+    auto window = gather({.limit = 1}, std::vector<coro<int>>{});
+    const gather_handle of_window = window.handle();
+    const std::vector<int> none = co_await window;
+    CHECK(none.empty());
+    CHECK(of_window.done());
+}
+
 coro<int> gathers_twice() {
     auto both = gather(nothing(), nothing());
     co_await both;
@@ -203,6 +244,16 @@ TEST_CASE("a cancelled gather ends with its first stopped child, a settling one 
 
 TEST_CASE("gather of tasks that are done") {
     on_workers(multi, [](unsigned workers) { run(gathers_what_is_done(), {.workers = workers}); });
+}
+
+TEST_CASE("gather of tasks that are done is no cancellation point") {
+    on_workers(multi, [](unsigned workers) {
+        run(asks_itself_to_stop_before_it_gathers(), {.workers = workers});
+    });
+}
+
+TEST_CASE("a gather of nothing is done at once, as its handle says") {
+    run(looks_at_gathers_of_nothing(), {.workers = 1});
 }
 
 TEST_CASE("gather moves the values of coroutines") {

@@ -162,6 +162,32 @@ coro<> fills_the_address_space() {
     CHECK(sum == static_cast<int>(all.size()));
 }
 
+coro<int> counts(std::atomic<int>& begun) {
+    begun.fetch_add(1);
+    co_return 0;
+}
+
+void starts_a_window(std::atomic<int>& begun, bool settles) {
+    std::vector<coro<int>> all;
+    for (int i = 0; i < 10; ++i) all.push_back(counts(begun));
+    if (settles) {
+        auto window = gather_settled({.limit = 5}, std::move(all));
+        static_cast<void>(window);
+    } else {
+        auto window = gather({.limit = 5}, std::move(all));
+        static_cast<void>(window);
+    }
+}
+
+/// With one worker none of the children can have begun before the window was there.
+coro<> gathers_in_windows_without_memory(bool settles) {
+    std::atomic<int> begun{0};
+    const long points = sweep([&] { starts_a_window(begun, settles); });
+    CHECK(points > 0);
+    co_await drains();
+    CHECK(begun == 10);
+}
+
 coro<> combines_without_memory() {
     long gathers = sweep([] {
         std::vector<coro<int>> all;
@@ -266,6 +292,13 @@ TEST_CASE("a full address space") {
 TEST_CASE("combining tasks without memory") {
     on_workers(multi,
                [](unsigned workers) { run(combines_without_memory(), {.workers = workers}); });
+}
+
+TEST_CASE("a gather in windows that finds no memory begins nothing") {
+    const bool settles = GENERATE(false, true);
+    on_workers(single, [settles](unsigned workers) {
+        run(gathers_in_windows_without_memory(settles), {.workers = workers});
+    });
 }
 
 TEST_CASE("queueing what is ready needs no memory") {
