@@ -110,6 +110,7 @@ const audit audits[] = {
     {"watch", {"running_slot.hpp"}},
     {"injection", {"ticket_count.hpp"}},
     {"timer", {"expiry.hpp"}},
+    {"dual queue", {"reference_count.hpp"}},
 };
 
 }  // namespace

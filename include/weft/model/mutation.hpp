@@ -94,6 +94,12 @@ enum class mutation : std::uint8_t {
     child_looks_before_it_is_added,  ///< add() reads the marks before the list has the node (K2)
     // include/weft/task/callback_claim.hpp
     callback_claimed_without_cas,  ///< a claim does not look whether another was faster (V1)
+    // include/weft/task/reference_count.hpp
+    reference_dropped_relaxed,  ///< drop() orders nothing (H1)
+    // include/weft/combine/dual_queue.hpp
+    dual_puts_back_without_look,  ///< put_back() does not look for one who waits (K2)
+    dual_leaves_twice,            ///< leave() does not look whether another was faster (K1)
+    dual_tells_one_of_the_end,    ///< the last confirm() wakes one of those who wait (K6)
     // include/weft/sync/oneshot_word.hpp
     oneshot_unlinks_blindly,          ///< unlink() does not look who replaced the address (O1)
     oneshot_leaves_without_a_word,    ///< leave() does not say that the receiver is gone (O5)
