@@ -107,6 +107,10 @@ enum class mutation : std::uint8_t {
     group_wakes_who_does_not_wait,  ///< the last to close does not ask whether one waits (U6)
     group_keeps_the_turn,           ///< a child that is done does not pass its turn on (U8)
     group_leaves_queue_twice,       ///< leave_queue() does not see that the turn has come (U8)
+    // runtime/time/scope_core.hpp
+    scope_asks_after_the_end,   ///< cancel() makes its request without the lock (S1)
+    scope_timer_keeps_nothing,  ///< the timer does not keep the state (S2)
+    scope_keeps_its_request,    ///< leave() does not withdraw (S1)
     // include/weft/sync/oneshot_word.hpp
     oneshot_unlinks_blindly,          ///< unlink() does not look who replaced the address (O1)
     oneshot_leaves_without_a_word,    ///< leave() does not say that the receiver is gone (O5)
