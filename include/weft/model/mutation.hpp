@@ -111,6 +111,11 @@ enum class mutation : std::uint8_t {
     scope_asks_after_the_end,   ///< cancel() makes its request without the lock (S1)
     scope_timer_keeps_nothing,  ///< the timer does not keep the state (S2)
     scope_keeps_its_request,    ///< leave() does not withdraw (S1)
+    // include/weft/combine/gather_state.hpp
+    gather_forgets_its_own,     ///< begin() does not count itself (G3)
+    gather_decides_twice,       ///< resolve() does not look whether another was faster (G1)
+    gather_ends_while_asked,    ///< a canceller by handle does not count itself (G5)
+    gather_leaves_during_look,  ///< forget_waiter() does not wait for a look (G4)
     // include/weft/sync/oneshot_word.hpp
     oneshot_unlinks_blindly,          ///< unlink() does not look who replaced the address (O1)
     oneshot_leaves_without_a_word,    ///< leave() does not say that the receiver is gone (O5)
