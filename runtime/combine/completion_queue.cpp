@@ -9,9 +9,9 @@
 namespace weft::detail {
 
 completion_queue::completion_queue(std::vector<any_task> children, time_point deadline)
-    : children_(std::move(children)),
-      members_(std::make_unique<member[]>(children_.size())),
-      deadline_(deadline) {}
+    : dual_queue(children.size(), deadline),
+      children_(std::move(children)),
+      members_(std::make_unique<member[]>(size())) {}
 
 std::shared_ptr<completion_queue> completion_queue::make(std::vector<any_task> children,
                                                          time_point deadline) {
@@ -23,15 +23,12 @@ std::shared_ptr<completion_queue> completion_queue::make(std::vector<any_task> c
 }
 
 void completion_queue::begin() noexcept {
-    references_.fetch_add(size(), std::memory_order_relaxed);  // K5: one for each member
+    holders_.add(static_cast<std::uint32_t>(size()));  // one for each member
     for (std::size_t i = 0; i < size(); ++i) {
         member& m = members_[i];
         m.queue = this;
         if (task_access::state(children_[i])->add_completion(m)) continue;
-        {
-            std::lock_guard guard{mutex_};
-            static_cast<void>(pass_on(m, place::last));  // nobody waits yet
-        }
+        put_first(m);
         drop();
     }
 }
@@ -44,7 +41,7 @@ void completion_queue::abandon() noexcept {
 }
 
 void completion_queue::drop() noexcept {
-    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;  // K5 K4
+    if (holders_.drop()) delete this;  // K4
 }
 
 constinit const completion_kind completion_queue::member::kind{.notify = &on_done,
@@ -53,100 +50,22 @@ constinit const completion_kind completion_queue::member::kind{.notify = &on_don
 void completion_queue::member::on_done(completion_node& node) noexcept {
     auto& self = static_cast<member&>(node);
     completion_queue& queue = *self.queue;
-    runnable* taker = nullptr;
-    {
-        std::lock_guard guard{queue.mutex_};
-        if (!queue.is_late()) taker = queue.pass_on(self, place::last);
-    }
-    if (taker != nullptr) wake(*taker);
+    completion_taker::go_on(queue.put(self));
     queue.drop();
 }
 
-/// By the clock, not by a timer's turn: so it is the same for those who wait and those who do not.
-bool completion_queue::is_late() noexcept {
-    if (!is_late_ && deadline_ != time_point::max())
-        is_late_ = real_environment::now() >= deadline_;
-    return is_late_;
+void completion_queue::give_back(item& child) noexcept { completion_taker::go_on(put_back(child)); }
+
+void completion_queue::keep() noexcept {
+    confirm([](taker& one) { completion_taker::go_on(&one); });
 }
 
-runnable* completion_queue::pass_on(member& done, place among_ready) noexcept {
-    if (completion_taker* taker = pop_taker()) {
-        taker->child_ = static_cast<std::size_t>(&done - members_.get());
-        taker->result_ = completion_taker::result::child;
-        return taker->self_;
-    }
-    if (among_ready == place::first || first_ready_ == nullptr) {
-        done.next_ready = std::exchange(first_ready_, &done);
-        if (last_ready_ == nullptr) last_ready_ = &done;
-    } else {
-        last_ready_->next_ready = &done;
-        last_ready_ = &done;
-    }
-    return nullptr;
-}
-
-completion_taker* completion_queue::pop_taker() noexcept {
-    completion_taker* const taker = first_taker_;
-    if (taker == nullptr) return nullptr;
-    first_taker_ = std::exchange(taker->next_, nullptr);
-    if (first_taker_ == nullptr) last_taker_ = nullptr;
-    taker->is_waiting_ = false;
-    return taker;
-}
-
-bool completion_queue::take_or_wait(completion_taker& taker) noexcept {
-    using result = completion_taker::result;
-    std::lock_guard guard{mutex_};
-    if (member* const ready = first_ready_) {
-        first_ready_ = std::exchange(ready->next_ready, nullptr);
-        if (first_ready_ == nullptr) last_ready_ = nullptr;
-        taker.child_ = static_cast<std::size_t>(ready - members_.get());
-        taker.result_ = result::child;
-        return false;
-    }
-    if (taken_ == size() || is_late()) {
-        taker.result_ = taken_ == size() ? result::all_taken : result::late;
-        return false;
-    }
-    (first_taker_ == nullptr ? first_taker_ : last_taker_->next_) = &taker;
-    last_taker_ = &taker;
-    taker.is_waiting_ = true;
-    return true;
-}
-
-bool completion_queue::leave_list(completion_taker& taker) noexcept {
-    std::lock_guard guard{mutex_};
-    if (!taker.is_waiting_) return false;
-    completion_taker* before = nullptr;
-    for (completion_taker* at = first_taker_; at != &taker; at = at->next_) before = at;
-    (before == nullptr ? first_taker_ : before->next_) = std::exchange(taker.next_, nullptr);
-    if (last_taker_ == &taker) last_taker_ = before;
-    taker.is_waiting_ = false;
-    return true;
-}
-
-void completion_queue::give_back(std::size_t child) noexcept {
-    runnable* taker = nullptr;
-    {
-        std::lock_guard guard{mutex_};
-        taker = pass_on(members_[child], place::first);
-    }
-    if (taker != nullptr) wake(*taker);
-}
-
-void completion_queue::confirm() noexcept {
-    std::unique_lock guard{mutex_};
-    if (++taken_ != size()) return;
-    while (completion_taker* const taker = pop_taker()) {
-        taker->result_ = completion_taker::result::all_taken;
-        guard.unlock();
-        wake(*taker->self_);
-        guard.lock();
-    }
+void completion_taker::go_on(taker* one) noexcept {
+    if (one != nullptr) wake(*static_cast<completion_taker*>(one)->self_);
 }
 
 life::cancel_outcome completion_taker::unlink() noexcept {
-    if (!queue_->leave_list(*this)) return life::cancel_outcome::lost;
+    if (!queue_->leave(*this)) return life::cancel_outcome::lost;
     unlinked_ = true;
     return life::cancel_outcome::unlinked;
 }
@@ -156,8 +75,8 @@ trace::suspend_reason completion_taker::wait_reason() const noexcept {
 }
 
 bool completion_taker::expire() noexcept {
-    if (!queue_->leave_list(*this)) return false;
-    result_ = result::late;
+    if (!queue_->leave(*this)) return false;
+    set_late();
     return true;
 }
 
@@ -176,13 +95,13 @@ bool completion_taker::begin(runnable& self, std::coroutine_handle<> caller) noe
 const any_task* completion_taker::end() {
     disarm();
     if (self_ != nullptr && must_deliver_cancel(*self_, *this)) {
-        if (result_ == result::child) queue_->give_back(child_);
+        if (outcome() == result::item) queue_->give_back(given());
         throw_cancelled(*self_);
     }
-    switch (result_) {
-        case result::child:
-            queue_->confirm();
-            return &queue_->child(child_);
+    switch (outcome()) {
+        case result::item:
+            queue_->keep();
+            return &queue_->child(given());
         case result::late:
             throw timeout_error("weft: the deadline passed before the next task had ended");
         case result::all_taken:

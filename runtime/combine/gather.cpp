@@ -21,27 +21,22 @@ gather_core::gather_core(mode how, std::vector<any_task> children)
       outcome_(children_.empty() ? decided : open) {}
 
 void gather_core::drop() noexcept {
-    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;  // G2
+    if (references_.drop()) delete this;  // G2
 }
 
 bool gather_core::begin(runnable& awaiting) noexcept {
     awaiting_ = &awaiting;
-    waiter_.store(awaiting.owner, std::memory_order_relaxed);  // G4: not registered yet
     const std::size_t count = children_.size();
-    remaining_.fetch_add(count, std::memory_order_relaxed);   // G3: this has one of them
-    references_.fetch_add(count, std::memory_order_relaxed);  // G2: one for each member
-    bool decided_here = false;
-    for (std::size_t i = 0; i < count; ++i) {
+    references_.add(static_cast<std::uint32_t>(count));  // G2: one for each member
+    return gather_state::begin(awaiting.owner, count, [this](std::size_t i) {
         member& m = members_[i];
         m.core = this;
         m.task = task_access::state(children_[i]);
-        if (m.task->add_completion(m)) continue;
-        decided_here = child_done(*m.task) || decided_here;
+        if (m.task->add_completion(m)) return false;
+        const bool decided_here = child_done(*m.task);
         drop();
-    }
-    // Only a decision made here replaces the wake-up: another decider has called wake, which the
-    // suspension that follows must find.
-    return one_less() || decided_here;
+        return decided_here;
+    });
 }
 
 void gather_core::withdraw() noexcept {
@@ -66,18 +61,7 @@ void gather_core::member::on_done(completion_node& node) noexcept {
 
 void gather_core::forget_waiter() noexcept {
     if (awaiting_ == nullptr) return;  // the await never began
-    while (waiter_.exchange(nullptr, std::memory_order_acq_rel) == nullptr) {  // G4
-        real_environment::relax();  // somebody looks and will put it back
-    }
-}
-
-/// One that finds another at it names nobody.
-task_state* gather_core::waiter() noexcept {
-    task_state* awaiting = waiter_.exchange(nullptr, std::memory_order_acq_rel);  // G4
-    if (awaiting == nullptr) return nullptr;
-    awaiting->retain();
-    waiter_.store(awaiting, std::memory_order_release);  // G4
-    return awaiting;
+    gather_state::forget_waiter();
 }
 
 bool gather_core::contains(const task_state* task) const noexcept {
@@ -115,42 +99,25 @@ bool gather_core::child_done(task_state& child) noexcept {
     const bool is_gather = mode_ == mode::first_error || mode_ == mode::settle;
     // Also if the await throws something else in the end.
     if (is_gather && child.outcome() != outcome_kind::value) child.mark_observed();
-    const bool decided_here =
-        is_decided_by(child) && resolve(mode_ == mode::first_error ? &child : nullptr);
-    return one_less() || decided_here;
-}
-
-bool gather_core::one_less() noexcept {
-    const bool last = remaining_.fetch_sub(1, std::memory_order_acq_rel) == 1;  // G3
-    return last && resolve(nullptr);
-}
-
-bool gather_core::resolve(task_state* because) noexcept {
-    std::uintptr_t outcome = open;
-    const auto decision = because == nullptr ? decided : reinterpret_cast<std::uintptr_t>(because);
-    return outcome_.compare_exchange_strong(outcome, decision, std::memory_order_acq_rel,  // G1 G3
-                                            std::memory_order_acquire);                    // G3
+    task_state* const because = mode_ == mode::first_error ? &child : nullptr;
+    return gather_state::child_done(is_decided_by(child), because);
 }
 
 bool gather_core::cancel(const reason_ref& why) noexcept {
-    if (is_decided()) return false;
-    std::size_t count = remaining_.load(std::memory_order_relaxed);  // G5: the exchange decides
-    do {
-        if (count == 0) return false;
-    } while (!remaining_.compare_exchange_weak(count, count + 1, std::memory_order_acq_rel,  // G3
-                                               std::memory_order_relaxed));  // G5: only retried
-    bool accepted = false;
-    for (const any_task& child : children_) {
-        accepted = request_cancel(*task_access::state(child), why) || accepted;
-    }
-    if (accepted) note_request(why);
-    if (one_less()) wake(*awaiting_);
-    return accepted;
+    const auto ask = [&] {
+        bool accepted = false;
+        for (const any_task& child : children_) {
+            accepted = request_cancel(*task_access::state(child), why) || accepted;
+        }
+        if (accepted) note_request(why);
+        return accepted;
+    };
+    return ask_children(ask, [this] { wake(*awaiting_); });
 }
 
 void gather_core::note_request(const reason_ref& why) noexcept {
     reason_.put(why);
-    asked_.store(true, std::memory_order_release);  // G3
+    note_asked();
 }
 
 reason_ref gather_core::reason() noexcept {

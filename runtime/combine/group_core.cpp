@@ -53,11 +53,8 @@ constinit const completion_kind group_member::on_done{
         },
 };
 
-/// What is not queued any more has been given its turn, and will be woken.
 life::cancel_outcome group_member::unlink() noexcept {
-    std::lock_guard guard{core_->mutex_};
-    if (!std::exchange(is_queued_, false)) return life::cancel_outcome::lost;
-    if (list_ != nullptr) list_->remove(*this);
+    if (!core_->leave_queue(*this)) return life::cancel_outcome::lost;
     unlinked_ = true;
     return life::cancel_outcome::unlinked;
 }
@@ -66,43 +63,35 @@ trace::suspend_reason group_member::wait_reason() const noexcept {
     return trace::suspend_reason::semaphore;
 }
 
-void group_list::push_back(group_member& m) noexcept {
-    m.list_ = this;
-    m.before_ = last_;
-    m.after_ = nullptr;
-    (last_ == nullptr ? first_ : last_->after_) = &m;
-    last_ = &m;
+void group_list::push_back(group_node& n) noexcept {
+    n.list_ = this;
+    n.before_ = last_;
+    n.after_ = nullptr;
+    (last_ == nullptr ? first_ : last_->after_) = &n;
+    last_ = &n;
 }
 
-void group_list::remove(group_member& m) noexcept {
-    (m.before_ == nullptr ? first_ : m.before_->after_) = m.after_;
-    (m.after_ == nullptr ? last_ : m.after_->before_) = m.before_;
-    m.list_ = nullptr;
+void group_list::remove(group_node& n) noexcept {
+    (n.before_ == nullptr ? first_ : n.before_->after_) = n.after_;
+    (n.after_ == nullptr ? last_ : n.after_->before_) = n.before_;
+    n.list_ = nullptr;
 }
 
 // ---- children
 
 void group_core::admit() {
-    std::lock_guard guard{mutex_};
-    if (has_ended_) {
-        throw usage_error(
-            "this task group has ended: add tasks before its body returns, or from its own tasks");
+    switch (try_admit()) {
+        case admission::granted:
+            return;
+        case admission::ended:
+            throw usage_error(
+                "this task group has ended: add tasks before its body returns, or from its own "
+                "tasks");
+        case admission::stopping:
+            throw usage_error(
+                "this task group is stopping, because of a failure or a cancellation: it takes no "
+                "more tasks");
     }
-    if (is_stopping_) {
-        throw usage_error(
-            "this task group is stopping, because of a failure or a cancellation: it takes no "
-            "more tasks");
-    }
-    ++open_;
-}
-
-void group_core::retract() noexcept {
-    runnable* owner = nullptr;
-    {
-        std::lock_guard guard{mutex_};
-        owner = close_one_locked();
-    }
-    if (owner != nullptr) wake(*owner);
 }
 
 void group_core::add(group_member& m, task_state& child, start_wait* starter) noexcept {
@@ -110,28 +99,22 @@ void group_core::add(group_member& m, task_state& child, start_wait* starter) no
     m.starter_ = starter;
     static_cast<void>(child.add_completion(m));  // it has not begun
     const bool is_eager = m.is_eager_;
-    bool comes_too_late = false;
-    bool has_to_wait = false;
-    {
-        std::lock_guard guard{mutex_};
-        comes_too_late = is_stopping_;
-        has_to_wait = !comes_too_late && turns_taken_ == limit_;
-        if (has_to_wait) {
-            m.is_queued_ = true;
-            child.operation = &m;
-            queued_.push_back(m);
-        } else if (!comes_too_late) {
-            m.has_turn_ = true;
-            ++turns_taken_;
-            begun_.push_back(m);
-        }
+    switch (enter_child(m)) {
+        case entrance::begins:
+            break;
+        case entrance::waits:
+            if (waits_for_turn(m, child)) return;
+            break;
+        case entrance::comes_too_late:
+            ask(m);
+            break;
     }
-    if (comes_too_late) request_cancel(child, why_);
-    if (!has_to_wait || !waits_for_turn(m, child)) submit_new(child, is_eager);
+    submit_new(child, is_eager);
 }
 
 /// Suspends a child before its first step. False: its turn has come, or it was cancelled.
 bool group_core::waits_for_turn(group_member& m, task_state& child) noexcept {
+    child.operation = &m;
     for (life::heed heeded = life::heed::all;;) {
         switch (child.lifecycle.try_suspend(heeded)) {
             case life::suspension::suspended:
@@ -152,107 +135,58 @@ void group_core::submit_new(task_state& child, bool is_eager) const noexcept {
     starts_here ? here->start_here(child) : here->submit_back(child);
 }
 
-/// A child that had a turn is done: whose it is now, to be woken.
-runnable* group_core::pass_turn_locked() noexcept {
-    group_member* const next = is_stopping_ ? nullptr : queued_.front();
-    if (next == nullptr) {
-        --turns_taken_;
-        return nullptr;
-    }
-    queued_.remove(*next);
-    next->is_queued_ = false;
-    next->has_turn_ = true;
-    begun_.push_back(*next);
-    return next->task_;
-}
-
-/// Something that kept the group open does not any more; returns the owner if it is to be woken.
-runnable* group_core::close_one_locked() noexcept {
-    if (--open_ != 0 || !std::exchange(is_waiting_, false)) return nullptr;
-    has_ended_ = true;
-    return owner_;
-}
-
 void group_core::child_done(group_member& m) noexcept {
     task_state& child = *m.task_;
-    runnable* next = nullptr;
     runnable* starter = nullptr;
-    runnable* owner = nullptr;
-    bool stops = false;
-    bool asks_body = false;
-    bool is_kept = false;
-    {
-        std::lock_guard guard{mutex_};
-        if (m.list_ != nullptr) m.list_->remove(m);
-        if (m.has_turn_) next = pass_turn_locked();
+    const auto fails = [&](bool is_first) {
         if (m.starter_ != nullptr) {
             starter = m.starter_->end_locked(child);
-        } else if (child.outcome() == task_state::outcome_kind::error) {
-            child.mark_observed();
-            m.has_failed_ = true;
-            if (!std::exchange(m.keeps_task_, true)) child.retain();
-            stops = !std::exchange(is_stopping_, true);
-            asks_body = stops && !is_leaving_;
-            if (stops) {
-                why_ = make_reason("a task of the group failed", std::source_location::current(),
-                                   child.id());
-            }
+            return false;
         }
-        is_kept = m.keeps_task_;
-        if (is_kept) ended_.push_back(m);
-        if (!stops) owner = close_one_locked();
-    }
-    if (!is_kept) m.destroy();
-    if (next != nullptr) wake(*next);
-    if (starter != nullptr) wake(*starter);
-    if (stops) stop(asks_body);
-    if (owner != nullptr) wake(*owner);
+        if (child.outcome() != task_state::outcome_kind::error) return false;
+        child.mark_observed();
+        m.has_failed_ = true;
+        if (is_first) {
+            why_ = make_reason("a task of the group failed", std::source_location::current(),
+                               child.id());
+        }
+        return true;
+    };
+    end_child(m, fails, [&](group_node* next, bool is_kept) {
+        if (!is_kept) m.destroy();
+        if (next != nullptr) wake(*task_of(*next));
+        if (starter != nullptr) wake(*starter);
+    });
 }
 
 // ---- stopping
 
 void group_core::cancel(reason_ref why) noexcept {
-    bool asks_body = false;
-    {
-        std::lock_guard guard{mutex_};
-        if (has_ended_ || is_stopping_) return;
-        is_stopping_ = true;
-        asks_body = !is_leaving_;
-        why_ = std::move(why);
-        ++open_;
-    }
-    stop(asks_body);
-}
-
-/// By whoever has set `is_stopping_`, and keeps the group open until here.
-void group_core::stop(bool asks_body) noexcept {
-    while (task_state* child = take_unasked()) request_cancel(*child, why_);
-    std::optional<std::uint32_t> request;
-    if (asks_body) request = request_cancel_in_scope(*owner_, why_, trace::cancel_cause::scope);
-    runnable* owner = nullptr;
-    {
-        std::lock_guard guard{mutex_};
-        if (request) own_request_ = request;
-        owner = close_one_locked();
-    }
-    if (owner != nullptr) wake(*owner);
+    stop([&] { why_ = std::move(why); });
 }
 
 void group_core::stop_because(const reason_ref& why) noexcept {
-    std::lock_guard guard{mutex_};
-    if (!std::exchange(is_stopping_, true)) why_ = why;
+    note_stop([&] { why_ = why; });
 }
 
 task_state* group_core::take_unasked() noexcept {
-    std::lock_guard guard{mutex_};
-    group_list& list = begun_.front() != nullptr ? begun_ : queued_;
-    group_member* const m = list.front();
-    if (m == nullptr) return nullptr;
-    list.remove(*m);
-    m->keeps_task_ = true;
-    m->task_->retain();
-    return m->task_;
+    group_node* const n = group_state::take_unasked();
+    return n == nullptr ? nullptr : task_of(*n);
 }
+
+task_state* group_core::task_of(group_node& n) noexcept {
+    return static_cast<group_member&>(n).task_;
+}
+
+void group_core::keep(group_node& n) noexcept { task_of(n)->retain(); }
+
+void group_core::ask(group_node& n) noexcept { request_cancel(*task_of(n), why_); }
+
+void group_core::ask_body() noexcept {
+    own_request_ = request_cancel_in_scope(*owner_, why_, trace::cancel_cause::scope);
+}
+
+void group_core::wake_owner() noexcept { wake(*owner_); }
 
 // ---- the owner
 
@@ -263,24 +197,8 @@ void group_core::enter(runnable& owner) noexcept {
 }
 
 void group_core::leave(const std::exception_ptr& error) noexcept {
-    bool stops = false;
-    {
-        std::lock_guard guard{mutex_};
-        is_leaving_ = true;
-        stops = error != nullptr && !std::exchange(is_stopping_, true);
-        if (stops) {
-            why_ = reason_of(error);
-            ++open_;
-        }
-    }
-    if (stops) stop(false);
-}
-
-bool group_core::begin_wait() noexcept {
-    std::lock_guard guard{mutex_};
-    has_ended_ = open_ == 0;
-    is_waiting_ = has_waited_ = !has_ended_;
-    return is_waiting_;
+    group_state::leave();
+    if (error != nullptr) stop([&] { why_ = reason_of(error); });
 }
 
 auto group_core::conclude(const std::exception_ptr& body_error) -> ending {
@@ -304,20 +222,18 @@ auto group_core::conclude(const std::exception_ptr& body_error) -> ending {
 /// from a child is listed once.
 std::vector<std::exception_ptr> group_core::errors_with(const std::exception_ptr& last) const {
     std::vector<std::exception_ptr> errors;
-    for (const group_member* m = ended_.front(); m != nullptr; m = m->after_) {
+    for (const group_node* n = ended_.front(); n != nullptr; n = n->after_) {
+        const auto* const m = static_cast<const group_member*>(n);
         if (m->has_failed_) errors.push_back(m->task_->error());
     }
     if (last != nullptr && std::ranges::find(errors, last) == errors.end()) errors.push_back(last);
     return errors;
 }
 
-void group_core::drop() noexcept {
-    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;  // U7
-}
-
 group_core::~group_core() {
-    while (group_member* m = ended_.front()) {
-        ended_.remove(*m);
+    while (group_node* const n = ended_.front()) {
+        ended_.remove(*n);
+        auto* const m = static_cast<group_member*>(n);
         m->task_->drop();
         m->destroy();
     }

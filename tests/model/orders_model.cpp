@@ -71,6 +71,11 @@ constexpr kept_order kept_orders[] = {
     {"lifecycle.hpp:has_requests", 1, "double: the update that takes the requests acquires"},
     {"lifecycle.hpp:cancelling", 1, "hint"},
     {"lifecycle.hpp:pending_requests", 1, "hint: the reason has its own acquire"},
+    {"gather_state.hpp:is_decided", 1, "double: failed() acquires; what has ended has own edges"},
+    {"gather_state.hpp:note_asked", 1, "double: the decision, which comes later, releases"},
+    {"gather_state.hpp:was_asked", 1, "double: the reason has its own acquire"},
+    {"gather_state.hpp:forget_waiter", 1, "delay: the end of the await after a look's count"},
+    {"gather_state.hpp:waiter", 2, "double: a look comes by a child's list; delay: its count"},
     {"readiness.hpp:has_hang_up", 1, "hint"},
     {"socket_gate.hpp:enter_call", 1, "double: a caller reads nothing that another user wrote"},
     {"ring.hpp:bind", 1, "double: control binds under the registry's mutex"},
@@ -110,6 +115,8 @@ const audit audits[] = {
     {"watch", {"running_slot.hpp"}},
     {"injection", {"ticket_count.hpp"}},
     {"timer", {"expiry.hpp"}},
+    {"dual queue", {"reference_count.hpp"}},
+    {"gather", {"gather_state.hpp"}},
 };
 
 }  // namespace

@@ -4,41 +4,34 @@
 // The part of as_completed that does not depend on the results' types: tasks in the order in which
 // they end, and those who wait for the next one.
 //
-// Protocol: completion queue               checked by: tests/stress/as_completed_stress_test.cpp
+// Protocol: completion queue                    checked by: tests/model/dual_queue_model.cpp,
+//                                               tests/stress/as_completed_stress_test.cpp
 // Roles      finishers of the children · takers (any number of tasks) · their cancellers and timers
 //            · holders of the queue: the tickets and the object that gave them
-// Fields     everything but the children, a taker's result and place included → mutex_
-// States     of a child: running ──finisher──▶ ready, or ──finisher──▶ given to the oldest taker
-//            ready ──taker──▶ given ──the taker resumes──▶ taken, or ──it was cancelled──▶ ready,
-//            before all others; running ──finisher, after the deadline──▶ not given to anybody
-//            of a taker: waiting ──finisher, canceller, timer or the last taken──▶ on its way
-// Invariants K1 a taker leaves the list once, under the mutex, by the one who then wakes it (a
-//               canceller: its release of the task). So nobody else touches it afterwards.
-//            K2 takers wait only while nothing is ready: the order of waiting is that of results.
-//            K3 a child is taken by one taker at most; a cancelled one gives it back.
+// Words      the dual queue's, and the count of holders
+// Invariants K1 to K3, K6 of dual_queue.hpp, where an item is a child that is done.
 //            K4 the queue lives until no child holds a member of it and the last holder has gone:
 //               reference count.
-// Edges      the mutex; K5 drop release → last drop acquire: every use is before the deletion
-// Progress   the mutex is held for a few links, never over a wake-up or a call to anybody.
+// Edges      the dual queue's, H1
 // Shutdown   holders may outlive the runtime: the queue knows nothing of it.
 #pragma once
 
 #include <coroutine>
 #include <cstddef>
-#include <cstdint>
 #include <memory>
-#include <mutex>
 #include <utility>
 #include <vector>
 
+#include "weft/combine/dual_queue.hpp"
 #include "weft/combine/limited_operation.hpp"
 #include "weft/task/create_task.hpp"
+#include "weft/task/reference_count.hpp"
 
 namespace weft::detail {
 
 class completion_taker;
 
-class completion_queue {
+class completion_queue : public dual_queue<real_environment> {
 public:
     /// Shared by its holders. `children`: each once. Throws std::bad_alloc.
     [[nodiscard]] static std::shared_ptr<completion_queue> make(std::vector<any_task> children,
@@ -47,25 +40,21 @@ public:
     completion_queue& operator=(const completion_queue&) = delete;
 
     [[nodiscard]] std::size_t size() const noexcept { return children_.size(); }
-    [[nodiscard]] time_point deadline() const noexcept { return deadline_; }
-
-    /// True if the taker has to wait: it is in the list.
-    [[nodiscard]] bool take_or_wait(completion_taker& taker) noexcept;
-    /// Takes a waiting one out; false if somebody else has.
-    [[nodiscard]] bool leave_list(completion_taker& taker) noexcept;
-    /// Of one that has a result: it keeps it, or is cancelled and does not.
-    void confirm() noexcept;
-    void give_back(std::size_t child) noexcept;
-
-    [[nodiscard]] const any_task& child(std::size_t i) const noexcept { return children_[i]; }
+    /// The child that a taker was given.
+    [[nodiscard]] const any_task& child(const item& done) const noexcept {
+        return children_[static_cast<std::size_t>(static_cast<const member*>(&done) -
+                                                  members_.get())];
+    }
+    // Of a taker that was given a child: it keeps it, or is cancelled and does not.
+    void keep() noexcept;
+    void give_back(item& child) noexcept;
 
 private:
-    struct member : completion_node {
+    struct member : completion_node, item {
         member() noexcept : completion_node(kind) {}
         static const completion_kind kind;
         static void on_done(completion_node& node) noexcept;
         completion_queue* queue = nullptr;
-        member* next_ready = nullptr;
     };
 
     completion_queue(std::vector<any_task> children, time_point deadline);
@@ -74,28 +63,14 @@ private:
     /// The last holder goes.
     void abandon() noexcept;
     void drop() noexcept;
-    /// A child that is done goes to a taker, which is returned, to be woken, or becomes ready.
-    enum class place : bool { last, first };
-    [[nodiscard]] runnable* pass_on(member& done, place among_ready) noexcept;
-    [[nodiscard]] completion_taker* pop_taker() noexcept;
-    [[nodiscard]] bool is_late() noexcept;
 
     const std::vector<any_task> children_;
     const std::unique_ptr<member[]> members_;
-    const time_point deadline_;
-    real_environment::atomic<std::size_t> references_{1};
-
-    std::mutex mutex_;
-    member* first_ready_ = nullptr;
-    member* last_ready_ = nullptr;
-    completion_taker* first_taker_ = nullptr;
-    completion_taker* last_taker_ = nullptr;
-    std::size_t taken_ = 0;
-    bool is_late_ = false;
+    reference_count<real_environment> holders_;
 };
 
 /// The await of the next child that is done.
-class completion_taker : public limited_operation {
+class completion_taker : public limited_operation, private completion_queue::taker {
 public:
     explicit completion_taker(std::shared_ptr<completion_queue> queue) noexcept
         : limited_operation(queue->deadline()), queue_(std::move(queue)) {}
@@ -117,17 +92,15 @@ protected:
 
 private:
     friend completion_queue;
-    enum class result : std::uint8_t { none, child, late, all_taken };
+    using result = completion_queue::result;
 
+    /// Wakes what a taker belongs to; null: nobody.
+    static void go_on(taker* one) noexcept;
     [[nodiscard]] bool expire() noexcept override;
     [[nodiscard]] bool begin(runnable& self, std::coroutine_handle<> caller) noexcept;
 
     std::shared_ptr<completion_queue> queue_;
     runnable* self_ = nullptr;
-    completion_taker* next_ = nullptr;
-    std::size_t child_ = 0;
-    result result_ = result::none;
-    bool is_waiting_ = false;
 };
 
 }  // namespace weft::detail

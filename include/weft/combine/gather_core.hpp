@@ -4,24 +4,16 @@
 // The part of gather and of wait that does not depend on the results' types: tasks that one task
 // waits for, and when that wait is decided.
 //
-// Protocol: gather       checked by: tests/stress/gather_stress_test.cpp, wait_stress_test.cpp
-// Roles      awaiting task · finishers of the children · a canceller of the awaiting task · the
-//            timer of a wait · canceller by handle
-// Words      remaining: children not done, plus one until the registration is over, plus one for
-//            each canceller by handle
-//            outcome: open, or the decision, made by one of the roles
-//            asked: a child has taken a request that came by the gather; it ends cancelled
-//            waiter: the awaiting task while the await lasts; null while somebody looks at it
-// Invariants G1 the awaiting task is woken once: by whoever decides the outcome.
+// Protocol: gather core                 checked by: tests/model/gather_model.cpp,
+//                                       tests/stress/gather_stress_test.cpp, wait_stress_test.cpp
+// Roles      gather_state.hpp's
+// Words      the gather state's · references_: members that are registered, the await, handles
+// Invariants G1, G3 to G6 of gather_state.hpp
 //            G2 the core lives until the last child was done, or its member was taken out, the
 //               await ended and the last handle went: reference count.
-//            G5 a gather does not end with its last child while a canceller by handle asks: whether
-//               it ends cancelled is known before.
-// Edges      G4 waiter's exchanges: a look is over before the await ends
-//            G3 remaining and outcome are read-modify-writes: the children's outcomes, and `asked`
+// Edges      the gather state's, H1
 #pragma once
 
-#include <atomic>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
@@ -32,13 +24,15 @@
 #include <utility>
 #include <vector>
 
+#include "weft/combine/gather_state.hpp"
 #include "weft/task/create_task.hpp"
+#include "weft/task/reference_count.hpp"
 
 namespace weft::detail {
 
 /// The children of one gather or wait and what is known of them. On the heap: children may outlive
 /// it.
-class gather_core {
+class gather_core : public gather_state<real_environment, task_state> {
 public:
     /// When the outcome is decided, but when all have ended. The first two are a gather's, which
     /// takes the errors of its children for observed.
@@ -53,38 +47,22 @@ public:
     [[nodiscard]] bool begin(runnable& awaiting) noexcept;
     /// Leaves the children that are not done. Once the await is over.
     void withdraw() noexcept;
-    void retain() noexcept {
-        references_.fetch_add(1, std::memory_order_relaxed);  // G2: needs a live holder only
-    }
+    void retain() noexcept { references_.add(); }
     void drop() noexcept;
     /// The await ends: from here on the core names no awaiting task.
     void forget_waiter() noexcept;
-    /// True if nothing had decided the outcome, and nothing will: nobody wakes `awaiting`.
-    [[nodiscard]] bool give_up() noexcept { return resolve(nullptr); }
 
     /// Asks every child to stop, if the outcome is open. False if none took the request. Any
     /// thread.
     bool cancel(const reason_ref& why) noexcept;
     /// A child has taken a request that came through the awaiting task.
     void note_request(const reason_ref& why) noexcept;
-    /// Whether it ends cancelled even if every child declines.
-    [[nodiscard]] bool was_asked() const noexcept {
-        return asked_.load(std::memory_order_acquire);  // G3
-    }
     [[nodiscard]] reason_ref reason() noexcept;
 
     [[nodiscard]] const std::vector<any_task>& children() const noexcept { return children_; }
     [[nodiscard]] bool contains(const task_state* task) const noexcept;
     /// Whether the children as they are now would decide the outcome.
     [[nodiscard]] bool is_over() const noexcept;
-    [[nodiscard]] bool is_decided() const noexcept {
-        return outcome_.load(std::memory_order_acquire) != open;  // G3
-    }
-    /// The child whose error decided the outcome, nullptr if none did.
-    [[nodiscard]] task_state* failed() const noexcept {
-        const std::uintptr_t outcome = outcome_.load(std::memory_order_acquire);  // G3
-        return outcome == decided ? nullptr : reinterpret_cast<task_state*>(outcome);
-    }
 
 private:
     struct member : completion_node {
@@ -94,25 +72,16 @@ private:
         gather_core* core = nullptr;
         task_state* task = nullptr;
     };
-    static constexpr std::uintptr_t open = 0, decided = 1;  // else the address of a failed child
 
     [[nodiscard]] bool is_decided_by(const task_state& done_child) const noexcept;
     /// True if this decided the outcome.
-    bool child_done(task_state& child) noexcept;
-    /// The same for one of those that `remaining` counts.
-    bool one_less() noexcept;
-    bool resolve(task_state* because) noexcept;
-    [[nodiscard]] task_state* waiter() noexcept;
+    [[nodiscard]] bool child_done(task_state& child) noexcept;
 
     mode mode_;
     std::vector<any_task> children_;
     std::unique_ptr<member[]> members_;
     runnable* awaiting_ = nullptr;
-    real_environment::atomic<task_state*> waiter_{nullptr};
-    real_environment::atomic<std::uintptr_t> outcome_{open};
-    real_environment::atomic<std::size_t> remaining_{1};
-    real_environment::atomic<std::size_t> references_{1};
-    real_environment::atomic<bool> asked_{false};
+    reference_count<real_environment> references_;
     reason_slot reason_;
 };
 

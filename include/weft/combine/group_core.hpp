@@ -4,27 +4,18 @@
 // The part of a task group that does not depend on the results' types. Shared by the coroutine that
 // runs the group, which its owner awaits, and by the handles to the group.
 //
-// Protocol: task group                      checked by: tests/stress/task_group_stress_test.cpp
-// Roles      owner (the runnable that runs the body, then waits) · creators, finishers of children,
-//            cancellers of the group, of its owner and of its children (any thread)
-// Words      mutex_: guards whatever is not named here · references_: handles and the owner
-// Fields     owner_, runtime_, limit_, seen_: written before the body begins
-//            why_: before stopping_, not changed afterwards
-// States     body runs ──leave/owner──▶ leaving ──nothing open──▶ ended; and at any time before
-//            that stopping: a child or the body failed, somebody cancelled the group, or its owner
-// Invariants U1 `open_` counts the children that are not done and those who are about to add one,
-//               or to ask others to stop. At zero a group that is being left has ended: nobody
-//               touches the owner's runnable any more, or a child.
-//            U2 admission and stopping are decided under the lock: what was admitted before is
-//               asked to stop, nothing is admitted after. So `begun_` and `queued_` only shrink.
-//            U3 a child is asked by the group once: by whoever takes it out of its list.
-//            U4 the body is asked once: by whoever sets `stopping_` while it runs.
+// Protocol: task group                  checked by: tests/model/group_model.cpp,
+//                                       tests/stress/task_group_stress_test.cpp
+// Roles      group_state.hpp's
+// Words      the group state: guards whatever is not named here · references_: handles and the
+// owner Fields     owner_, runtime_, seen_: written before the body begins
+//            why_: before `is_stopping_`, not changed afterwards
+//            own_request_: by whoever asks the body, before it closes
+// States     group_state.hpp's
+// Invariants U1 to U4, U6, U8: group_state.hpp's
 //            U5 others' lifecycle words are touched, and user code runs, outside of the lock.
-//            U6 the owner is woken once: by whoever takes `open_` to zero while it waits.
-// Edges      U7 last drop: every use of the core is before its deletion
-// Races      a child is admitted, then the group stops, then the child is added: it finds
-//            `stopping_`, is asked by its creator, and never begins (U2).
-//            a child fails while the body ends: the request finds the owner waiting at the exit,
+// Edges      H1 of reference_count.hpp: every use of the core is before its deletion
+// Races      a child fails while the body ends: the request finds the owner waiting at the exit,
 //            where it stays undelivered until conclude() withdraws it.
 // Shutdown   a group is no more than its owner's: the runtime cancels that, and the children.
 #pragma once
@@ -32,21 +23,18 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <mutex>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "weft/combine/group_state.hpp"
+#include "weft/task/reference_count.hpp"
 #include "weft/task/task.hpp"
 
 namespace weft::detail {
 
-class group_core;
-class group_list;
-class start_wait;
-
 /// A child of a group, until it is done. While it has no turn it is what the child's task waits on.
-class group_member final : public completion_node, public operation {
+class group_member final : public completion_node, public operation, public group_node {
 public:
     explicit group_member(group_core& core) noexcept : completion_node(on_done), core_(&core) {}
     group_member(const group_member&) = delete;
@@ -63,56 +51,35 @@ public:
 
 private:
     friend group_core;
-    friend group_list;
     friend start_wait;
     static const completion_kind on_done;
 
+    bool has_failed_ = false;  // and its error is the group's
     group_core* core_;
     task_state* task_ = nullptr;
-    group_list* list_ = nullptr;  // that it is in
-    group_member* before_ = nullptr;
-    group_member* after_ = nullptr;
     start_wait* starter_ = nullptr;  // who learns how it ends, instead of the group
     bool is_eager_ = false;
-    bool is_queued_ = false;   // it waits for its turn
-    bool has_turn_ = false;    // it counts for the limit
-    bool keeps_task_ = false;  // until the group has ended
-    bool has_failed_ = false;  // and its error is the group's
 };
 
-/// Members in the order in which they came.
-class group_list {
-public:
-    void push_back(group_member& m) noexcept;
-    void remove(group_member& m) noexcept;
-    [[nodiscard]] group_member* front() const noexcept { return first_; }
-
-private:
-    group_member* first_ = nullptr;
-    group_member* last_ = nullptr;
-};
-
-class group_core {
+class group_core : private group_state<real_environment, group_core> {
 public:
     enum class ending : std::uint8_t { value, stopped };
 
     /// `limit`: of children that have begun and are not done; 0: none.
-    explicit group_core(std::size_t limit) noexcept
-        : limit_(limit == 0 ? static_cast<std::size_t>(-1) : limit) {}
+    explicit group_core(std::size_t limit) noexcept : group_state(limit) {}
     group_core(const group_core&) = delete;
     group_core& operator=(const group_core&) = delete;
-    void retain() noexcept {
-        references_.fetch_add(1, std::memory_order_relaxed);  // U7: needs a live holder only
+    void retain() noexcept { references_.add(); }
+    void drop() noexcept {
+        if (references_.drop()) delete this;
     }
-    void drop() noexcept;
     [[nodiscard]] runtime_port& runtime() const noexcept { return *runtime_; }
 
     // Owner, in this order.
     void enter(runnable& owner) noexcept;
     /// The body has ended, with `error` if it is not null.
     void leave(const std::exception_ptr& error) noexcept;
-    /// True: `owner` waits, and will be woken. False: the group has ended.
-    [[nodiscard]] bool begin_wait() noexcept;
+    using group_state::begin_wait;
     /// After the wait: throws what the group throws. `stopped`: the body gave no value, and that is
     /// no error.
     [[nodiscard]] ending conclude(const std::exception_ptr& body_error);
@@ -120,7 +87,7 @@ public:
     // Any thread.
     /// Keeps the group open until add() or retract(). Throws usage_error.
     void admit();
-    void retract() noexcept;
+    void retract() noexcept { close_one(); }
     /// A new task, which is not queued yet: begins it, or has it wait for its turn. `starter` may
     /// be null.
     void add(group_member& m, task_state& child, start_wait* starter) noexcept;
@@ -132,36 +99,29 @@ public:
     [[nodiscard]] task_state* take_unasked() noexcept;
 
 private:
+    friend group_state;
     friend group_member;
     friend start_wait;
 
     ~group_core();
+    // What the state asks for.
+    [[nodiscard]] static task_state* task_of(group_node& n) noexcept;
+    static void keep(group_node& n) noexcept;
+    void ask(group_node& n) noexcept;
+    void ask_body() noexcept;
+    void wake_owner() noexcept;
+
     void child_done(group_member& m) noexcept;
-    void stop(bool asks_body) noexcept;
     void submit_new(task_state& child, bool is_eager) const noexcept;
     [[nodiscard]] static bool waits_for_turn(group_member& m, task_state& child) noexcept;
-    [[nodiscard]] runnable* pass_turn_locked() noexcept;
-    [[nodiscard]] runnable* close_one_locked() noexcept;
     [[nodiscard]] std::vector<std::exception_ptr> errors_with(const std::exception_ptr& last) const;
 
-    std::mutex mutex_;
     runnable* owner_ = nullptr;
     runtime_port* runtime_ = nullptr;
-    const std::size_t limit_;
-    std::size_t open_ = 0;
-    std::size_t turns_taken_ = 0;
-    group_list begun_;   // not asked to stop, as those
-    group_list queued_;  // that wait for a turn
-    group_list ended_;   // that keep their task, in the order in which they ended
     reason_ref why_;
     std::optional<std::uint32_t> own_request_;  // to the owner: its epoch
     std::uint32_t seen_ = 0;                    // requests that the owner saw before the group
-    bool is_leaving_ = false;
-    bool is_stopping_ = false;
-    bool has_ended_ = false;
-    bool is_waiting_ = false;  // the owner, to be woken
-    bool has_waited_ = false;
-    real_environment::atomic<std::uint32_t> references_{1};
+    reference_count<real_environment> references_;
 };
 
 /// A reference to a core.

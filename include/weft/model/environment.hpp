@@ -14,6 +14,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <mutex>
 
 namespace weft::detail {
 
@@ -36,6 +37,9 @@ struct real_environment {
     private:
         T value_{};
     };
+
+    /// For what may be held for longer than a futex_mutex (park room).
+    using mutex = std::mutex;
 
     static void seq_cst_fence() noexcept;
     static void light_fence() noexcept;

@@ -94,6 +94,28 @@ enum class mutation : std::uint8_t {
     child_looks_before_it_is_added,  ///< add() reads the marks before the list has the node (K2)
     // include/weft/task/callback_claim.hpp
     callback_claimed_without_cas,  ///< a claim does not look whether another was faster (V1)
+    // include/weft/task/reference_count.hpp
+    reference_dropped_relaxed,  ///< drop() orders nothing (H1)
+    // include/weft/combine/dual_queue.hpp
+    dual_puts_back_without_look,  ///< put_back() does not look for one who waits (K2)
+    dual_leaves_twice,            ///< leave() does not look whether another was faster (K1)
+    dual_tells_one_of_the_end,    ///< the last confirm() wakes one of those who wait (K6)
+    // include/weft/combine/group_state.hpp
+    group_adds_without_look,        ///< add() does not look whether the group stops (U2)
+    group_stops_uncounted,          ///< who stops the group does not keep it open (U1)
+    group_stops_twice,              ///< a second one to stop does not see the first (U4)
+    group_wakes_who_does_not_wait,  ///< the last to close does not ask whether one waits (U6)
+    group_keeps_the_turn,           ///< a child that is done does not pass its turn on (U8)
+    group_leaves_queue_twice,       ///< leave_queue() does not see that the turn has come (U8)
+    // runtime/time/scope_core.hpp
+    scope_asks_after_the_end,   ///< cancel() makes its request without the lock (S1)
+    scope_timer_keeps_nothing,  ///< the timer does not keep the state (S2)
+    scope_keeps_its_request,    ///< leave() does not withdraw (S1)
+    // include/weft/combine/gather_state.hpp
+    gather_forgets_its_own,     ///< begin() does not count itself (G3)
+    gather_decides_twice,       ///< resolve() does not look whether another was faster (G1)
+    gather_ends_while_asked,    ///< a canceller by handle does not count itself (G5)
+    gather_leaves_during_look,  ///< forget_waiter() does not wait for a look (G4)
     // include/weft/sync/oneshot_word.hpp
     oneshot_unlinks_blindly,          ///< unlink() does not look who replaced the address (O1)
     oneshot_leaves_without_a_word,    ///< leave() does not say that the receiver is gone (O5)

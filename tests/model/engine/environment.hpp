@@ -158,6 +158,23 @@ struct model_environment {
         std::uint32_t id_;
     };
 
+    /// Never locked twice by one thread: that is a deadlock.
+    class mutex {
+    public:
+        void lock() noexcept {
+            for (std::uint32_t seen = 0; !word_.compare_exchange_strong(seen, 1u, acquire, relaxed);
+                 seen = 0) {
+                futex_wait(word_, 1, std::chrono::steady_clock::time_point::max());
+            }
+        }
+        void unlock() noexcept { running().unlock(word_.self(), site::current()); }
+
+    private:
+        static constexpr auto acquire = std::memory_order_acquire;
+        static constexpr auto relaxed = std::memory_order_relaxed;
+        atomic<std::uint32_t> word_{0};
+    };
+
     static void seq_cst_fence(site where = site::current()) noexcept {
         running().seq_cst_fence(where);
     }

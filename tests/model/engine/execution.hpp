@@ -59,6 +59,9 @@ public:
 
     bool futex_wait(handle word, std::uint32_t expected, std::int64_t deadline, site where);
     void futex_wake(handle word, int count, site where);
+    /// A mutex is free, and one of those who wait for it goes on. In one step: whoever locks next
+    /// may destroy it.
+    void unlock(handle word, site where);
 
     std::uint32_t create_atomic(void* address, std::uint64_t value);
     void destroy_atomic(handle word, site where);
@@ -142,6 +145,7 @@ private:
     void add_wakes(action_list& actions);
     [[nodiscard]] std::size_t pick(const action_list& actions, std::size_t runnable);
     void wake(std::size_t id, wake_reason why);
+    int wake_waiters(handle word, int count);
     void pass_time();
     [[noreturn]] void fail_deadlock();
     void world_changed();

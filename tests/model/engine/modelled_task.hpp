@@ -183,6 +183,7 @@ public:
         weft::detail::lifecycle_level<mutable_environment>::lower(word_);
         word_.withdraw(epoch);
     }
+    [[nodiscard]] task_life& word() { return word_; }
     [[nodiscard]] bool has_ended_cancelled() const { return ended_cancelled_; }
     [[nodiscard]] std::uint32_t cancelling() const { return word_.cancelling(); }
     [[nodiscard]] int deliveries() const { return deliveries_; }

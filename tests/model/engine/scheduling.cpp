@@ -312,6 +312,18 @@ bool execution::futex_wait(handle word, std::uint32_t expected, std::int64_t dea
 void execution::futex_wake(handle word, int count, site where) {
     reschedule();
     access(word, where);
+    const int woken = wake_waiters(word, count);
+    note(where, [&] {
+        return "futex wake " + name_of(word.address) + ", " + std::to_string(woken) + " woken";
+    });
+}
+
+void execution::unlock(handle word, site where) {
+    store(word, 0, std::memory_order_release, where);
+    wake_waiters(word, 1);
+}
+
+int execution::wake_waiters(handle word, int count) {
     int woken = 0;
     for (; woken < count; ++woken) {
         std::array<std::uint8_t, max_threads> waiters{};
@@ -325,9 +337,7 @@ void execution::futex_wake(handle word, int count, site where) {
         if (waiting == 0) break;
         threads_[waiters[choices_->pick(waiting)]].state = thread_state::runnable;
     }
-    note(where, [&] {
-        return "futex wake " + name_of(word.address) + ", " + std::to_string(woken) + " woken";
-    });
+    return woken;
 }
 
 }  // namespace weft::model

@@ -4,6 +4,7 @@
 // Futex, clock, fairness, storage and crashes under the checker.
 #include <functional>
 #include <memory>
+#include <mutex>
 
 #include "engine/check.hpp"
 #include "support/catch.hpp"
@@ -94,6 +95,34 @@ TEST_CASE("a wait that trusts its return meets a spurious wake-up", "[model]") {
     model::options calm = depth_first();
     calm.spurious_wakes = 0;
     passes_completely(model::check(calm, body));
+}
+
+TEST_CASE("a mutex keeps threads apart, and two in two orders are a deadlock", "[model]") {
+    auto counts = [](model::scenario& s) {
+        auto mutex = std::make_unique<env::mutex>();
+        env::cell<int> count{0};
+        for (int i = 0; i < 3; ++i) {
+            s.thread("locker", [&] {
+                bool is_last = false;
+                {
+                    std::lock_guard guard{*mutex};
+                    count.store(count.load() + 1);
+                    is_last = count.load() == 3;
+                }
+                if (is_last) mutex = nullptr;  // nobody else has it, or wants it
+            });
+        }
+        s.finally([] {});
+    };
+    passes_completely(model::check(depth_first(), counts));
+    auto crosses = [](model::scenario& s) {
+        env::mutex left, right;
+        s.name(left, "left");
+        s.thread("one", [&] { std::scoped_lock both{left}, then{right}; });
+        s.thread("other", [&] { std::scoped_lock both{right}, then{left}; });
+        s.finally([] {});
+    };
+    fails_with(model::check(depth_first(), crosses), "deadlock");
 }
 
 TEST_CASE("the clock moves to the deadline only when nobody can run", "[model]") {
