@@ -66,7 +66,9 @@ public:
         if (!cancelled_) return false;
         const bool is_outermost = level::lower(word) == 0;
         if (mutated<Env>(mutation::scope_keeps_its_request)) return false;
-        const bool is_alone = word.withdraw(epoch_, baseline_) <= baseline_;
+        word.withdraw(epoch_, baseline_);
+        // A request that is still to be delivered has not ended the body.
+        const bool is_alone = word.seen_requests() <= baseline_;
         caught_ = ended_cancelled && is_outermost && is_alone;
         return caught_;
     }

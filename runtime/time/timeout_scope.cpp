@@ -38,13 +38,15 @@ void timeout_scope::enter(detail::runnable& self) noexcept {
 }
 
 /// asyncio's timers fire between two steps of a task, never while it runs: a body that ends before
-/// it feels the request has ended in time.
+/// it feels the request has ended in time. So it is with those of others: one that is still to be
+/// delivered has not ended the body.
 bool timeout_scope::leave() noexcept {
     stage_ = stage::over;
     const auto epoch = stop_timer();
     if (!epoch) return false;
     expired_ = !self_->lifecycle.is_undelivered(*epoch);
-    return self_->lifecycle.withdraw(*epoch, baseline_) <= baseline_ && expired_;
+    self_->lifecycle.withdraw(*epoch, baseline_);
+    return expired_ && self_->lifecycle.seen_requests() <= baseline_;
 }
 
 bool timeout_scope::expired() const noexcept {

@@ -35,7 +35,7 @@
 #define WEFT_INLINE_AWAIT
 #endif
 
-// Of an await_resume that may throw. Every frame between the throw and the coroutine costs some 1400
+// Of an await_resume that may throw. A frame between the throw and the coroutine costs some 1400
 // instructions of unwinding, and one that has something to destroy twice that: inlined, a
 // cancellation passes a level of a chain of tasks in 0.63 of the time.
 #define WEFT_INLINE_RESUME [[gnu::always_inline]]

@@ -193,6 +193,51 @@ coro<int> destroys_an_active_scope() {
     co_return 0;
 }
 
+// ---- a limit around, whose request comes when the body is being stopped
+
+coro<> is_stopped_and_expires(timeout_scope& around) {
+    try {
+        co_await yield();
+    } catch (const cancelled&) {
+        around.reschedule(0ms);
+        throw;
+    }
+}
+
+coro<> stops_in_a_limit(timeout_scope& around, std::string& how) {
+    try {
+        co_await with_timeout(0ms, is_stopped_and_expires(around));
+    } catch (const timeout_error&) {
+        how = "expired";
+    }
+}
+
+coro<> stops_in_a_cancel_scope(timeout_scope& around, std::string& how) {
+    const cancel_scope scope;
+    scope.cancel();
+    const bool is_over = co_await scope.run(is_stopped_and_expires(around));
+    how = is_over ? "not stopped" : "caught";
+    co_await yield();
+    how = "went on";
+}
+
+coro<> each_scope_knows_its_own() {
+    std::string how;
+    timeout_scope in_time{far};
+    co_await with_timeout(in_time, stops_in_a_limit(in_time, how));
+    CHECK(how == "expired");
+    CHECK_FALSE(in_time.expired());
+    timeout_scope felt{far};
+    std::string outcome = "value";
+    try {
+        co_await with_timeout(felt, stops_in_a_cancel_scope(felt, how));
+    } catch (const timeout_error&) {
+        outcome = "expired";
+    }
+    CHECK(outcome == "expired");
+    CHECK(how == "caught");
+}
+
 }  // namespace
 
 TEST_CASE("scopes pass the checklist of waiting") {
@@ -253,4 +298,9 @@ TEST_CASE("a request from before a limit is not the limit's") {
         CHECK_THROWS_AS(run(sleeps_under_a_late_limit(timed_out), {.workers = workers}), cancelled);
         CHECK_FALSE(timed_out);
     });
+}
+
+TEST_CASE("a request that is still to be delivered has not ended the body of a scope") {
+    on_workers(multi,
+               [](unsigned workers) { run(each_scope_knows_its_own(), {.workers = workers}); });
 }
