@@ -208,7 +208,11 @@ auto group_core::conclude(const std::exception_ptr& body_error) -> ending {
     const bool is_cancelled = is_cancellation(body_error);
     std::vector<std::exception_ptr> errors = errors_with(is_cancelled ? nullptr : body_error);
     if (!errors.empty()) {
-        if (asked > seen_)
+        // What came during the wait was felt by the children: so it was delivered, as a scope
+        // around the group can tell.
+        if (asked > seen_ && has_waited_ && word.take_requests())
+            deliver_again(*owner_, owner_->reason.take());
+        else if (asked > seen_)
             deliver_again(*owner_, is_cancelled ? reason_of(body_error) : reason_ref{});
         throw exception_group("unhandled errors in a task group", std::move(errors));
     }

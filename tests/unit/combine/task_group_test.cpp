@@ -40,6 +40,33 @@ coro<> waits_at_the_end(gate& g) {
 
 coro<> waits_in_the_body(gate& g) { co_await task_group::run(awaits_one_child, std::ref(g)); }
 
+coro<> fails_when_stopped() {
+    try {
+        co_await sleep(far);
+    } catch (const cancelled&) {
+        throw std::runtime_error("clean-up failed");
+    }
+}
+
+coro<> fails_at_the_end(task_group& group) {
+    group.create_task(fails_when_stopped());
+    co_return;
+}
+
+coro<> runs_limited(timeout_scope& limit) {
+    co_await with_timeout(limit, task_group::run(fails_at_the_end));
+}
+
+/// The limit has stopped the child, whose failure comes first; nobody else asks the task to stop.
+coro<> fails_in_a_limit() {
+    timeout_scope limit{unit()};
+    const std::string ended = co_await outcome(runs_limited(limit));
+    CHECK(ended == "[clean-up failed]");
+    CHECK(limit.expired());
+    CHECK(current_task().cancelling() == 0);
+    co_await yield();  // nothing is left to be delivered
+}
+
 // ---- values and arguments
 
 coro<int> answers(task_group& group, std::unique_ptr<int> left, int right) {
@@ -288,6 +315,10 @@ coro<> is_failed_by_an_eager_child() {
 }
 
 }  // namespace
+
+TEST_CASE("a limit that stops a group has expired although the group fails") {
+    on_workers(multi, [](unsigned workers) { run(fails_in_a_limit(), {.workers = workers}); });
+}
 
 TEST_CASE("the end of a group passes the checklist") { check_waiting(waits_at_the_end); }
 TEST_CASE("a group's body passes the checklist") { check_waiting(waits_in_the_body); }
