@@ -48,6 +48,7 @@ public:
         std::lock_guard guard{mutex_};
         runnable& self = *std::exchange(self_, nullptr);
         over_ = true;
+        if (is_armed_) self.limits.fetch_sub(1, std::memory_order_relaxed);  // a count
         disarm();
         if (!cancelled_) return false;
         const bool is_outermost = level::lower(self.lifecycle) == 0;
@@ -74,6 +75,7 @@ public:
                     "the deadline of a cancel_scope is set by its own task while it runs; from "
                     "elsewhere cancel it");
             }
+            if (is_armed_) self_->limits.fetch_sub(1, std::memory_order_relaxed);  // a count
             if (!disarm()) return false;  // it has just passed
         }
         deadline_ = deadline;
@@ -121,6 +123,7 @@ private:
         }
         kept_by_timer_ = shared_from_this();
         is_armed_ = true;
+        self_->limits.fetch_add(1, std::memory_order_relaxed);  // a count; see runnable
         this_worker()->arm(*this, deadline_);
     }
     /// False: it has fired, or is about to.
