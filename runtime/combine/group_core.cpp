@@ -57,13 +57,30 @@ constinit const completion_kind group_member::on_done{
 life::cancel_outcome group_member::unlink() noexcept {
     std::lock_guard guard{core_->mutex_};
     if (!std::exchange(is_queued_, false)) return life::cancel_outcome::lost;
-    if (list_ != nullptr) list_->remove(*this);
+    core_->list_as_asked_locked(*this);
     unlinked_ = true;
     return life::cancel_outcome::unlinked;
 }
 
 trace::suspend_reason group_member::wait_reason() const noexcept {
     return trace::suspend_reason::semaphore;
+}
+
+/// Any that has a turn may pass it on, until the group stops: then this one is asked to as well.
+waits_on group_member::name_awaited(wait_listener& to) const noexcept {
+    std::lock_guard guard{core_->mutex_};
+    if (!is_queued_ || core_->is_stopping_) return waits_on::outside;
+    static_cast<void>(core_->begun_.name(to, true) && core_->asked_.name(to, true));
+    return waits_on::any;
+}
+
+/// Under the lock of the group, without which none of them is done with its task.
+bool group_list::name(wait_listener& to, bool only_with_turn) const noexcept {
+    for (const group_member* m = first_; m != nullptr; m = m->after_) {
+        if (only_with_turn && !m->has_turn_) continue;
+        if (!to.hear_of_task(*m->task_)) return false;
+    }
+    return true;
 }
 
 void group_list::push_back(group_member& m) noexcept {
@@ -119,7 +136,9 @@ void group_core::add(group_member& m, task_state& child, start_wait* starter) no
             m.is_queued_ = true;
             child.operation = &m;
             queued_.push_back(m);
-        } else if (!comes_too_late) {
+        } else if (comes_too_late) {
+            asked_.push_back(m);
+        } else {
             m.has_turn_ = true;
             ++turns_taken_;
             begun_.push_back(m);
@@ -248,10 +267,20 @@ task_state* group_core::take_unasked() noexcept {
     group_list& list = begun_.front() != nullptr ? begun_ : queued_;
     group_member* const m = list.front();
     if (m == nullptr) return nullptr;
-    list.remove(*m);
+    list_as_asked_locked(*m);
     m->keeps_task_ = true;
     m->task_->retain();
     return m->task_;
+}
+
+void group_core::list_as_asked_locked(group_member& m) noexcept {
+    m.list_->remove(m);
+    asked_.push_back(m);
+}
+
+void group_core::name_open(wait_listener& to) noexcept {
+    std::lock_guard guard{mutex_};
+    static_cast<void>(begun_.name(to, false) && queued_.name(to, false) && asked_.name(to, false));
 }
 
 // ---- the owner
@@ -337,6 +366,11 @@ trace::suspend_reason group_exit::wait_reason() const noexcept {
     return trace::suspend_reason::join;
 }
 
+waits_on group_exit::name_awaited(wait_listener& to) const noexcept {
+    core_->name_open(to);
+    return waits_on::all;
+}
+
 bool group_exit::begin(runnable& self, std::coroutine_handle<> caller) noexcept {
     self.resume_point = caller;
     self.operation = this;
@@ -355,8 +389,8 @@ start_wait::~start_wait() {
 
 runnable* start_wait::next_to_cancel(const reason_ref& /*why*/) noexcept {
     std::lock_guard guard{core_->mutex_};
-    if (is_over_ || asked_ != nullptr || member_->list_ == nullptr) return nullptr;
-    member_->list_->remove(*member_);
+    if (is_over_ || asked_ != nullptr || member_->list_ == &core_->asked_) return nullptr;
+    core_->list_as_asked_locked(*member_);
     asked_ = member_->task_;
     asked_->retain();
     return asked_;
@@ -364,6 +398,13 @@ runnable* start_wait::next_to_cancel(const reason_ref& /*why*/) noexcept {
 
 trace::suspend_reason start_wait::wait_reason() const noexcept {
     return trace::suspend_reason::join;
+}
+
+/// The child, or whatever that awaits, may report while some of it waits.
+waits_on start_wait::name_awaited(wait_listener& to) const noexcept {
+    std::lock_guard guard{core_->mutex_};
+    if (!is_over_) static_cast<void>(to.hear_of_task(*member_->task_));
+    return waits_on::outside;
 }
 
 /// The child is done and has not reported.
@@ -386,7 +427,10 @@ void start_wait::report() noexcept {
         waiting = std::exchange(self_, nullptr);
         // A child that was asked to stop on behalf of the starter, and declined, is the group's.
         must_stop = asked_ != nullptr && core.is_stopping_;
-        if (asked_ != nullptr && !must_stop) core.begun_.push_back(*member_);
+        if (asked_ != nullptr && !must_stop) {
+            core.asked_.remove(*member_);
+            core.begun_.push_back(*member_);
+        }
     }
     if (must_stop) request_cancel(child, core.why_);
     if (waiting != nullptr) wake(*waiting);

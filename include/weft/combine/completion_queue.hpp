@@ -56,6 +56,8 @@ public:
     /// Of one that has a result: it keeps it, or is cancelled and does not.
     void confirm() noexcept;
     void give_back(std::size_t child) noexcept;
+    /// For name_awaited of one that waits.
+    waits_on name_pending(wait_listener& to) noexcept;
 
     [[nodiscard]] const any_task& child(std::size_t i) const noexcept { return children_[i]; }
 
@@ -79,6 +81,7 @@ private:
     [[nodiscard]] runnable* pass_on(member& done, place among_ready) noexcept;
     [[nodiscard]] completion_taker* pop_taker() noexcept;
     [[nodiscard]] bool is_late() noexcept;
+    [[nodiscard]] task_state* oldest_waiter() noexcept;
 
     const std::vector<any_task> children_;
     const std::unique_ptr<member[]> members_;
@@ -102,6 +105,7 @@ public:
 
     life::cancel_outcome unlink() noexcept override;
     [[nodiscard]] trace::suspend_reason wait_reason() const noexcept override;
+    waits_on name_awaited(wait_listener& to) const noexcept override;
 
     bool await_ready() const noexcept { return false; }
     template <weft_promise Promise>

@@ -17,7 +17,8 @@
 //               touches the owner's runnable any more, or a child.
 //            U2 admission and stopping are decided under the lock: what was admitted before is
 //               asked to stop, nothing is admitted after. So `begun_` and `queued_` only shrink.
-//            U3 a child is asked by the group once: by whoever takes it out of its list.
+//            U3 a child is asked by the group once: by whoever puts it into the list of the asked.
+//               A child that is not done is in one of three lists, and stays while it is.
 //            U4 the body is asked once: by whoever sets `stopping_` while it runs.
 //            U5 others' lifecycle words are touched, and user code runs, outside of the lock.
 //            U6 the owner is woken once: by whoever takes `open_` to zero while it waits.
@@ -54,6 +55,7 @@ public:
     /// Cancelled before its turn.
     life::cancel_outcome unlink() noexcept override;
     [[nodiscard]] trace::suspend_reason wait_reason() const noexcept override;
+    waits_on name_awaited(wait_listener& to) const noexcept override;
 
     /// Blocks of the pool.
     [[nodiscard]] static group_member* make(group_core& core);
@@ -83,6 +85,8 @@ public:
     void push_back(group_member& m) noexcept;
     void remove(group_member& m) noexcept;
     [[nodiscard]] group_member* front() const noexcept { return first_; }
+    /// Names the tasks of those that count for the limit, or of all. False: it has heard enough.
+    bool name(wait_listener& to, bool only_with_turn) const noexcept;
 
 private:
     group_member* first_ = nullptr;
@@ -127,6 +131,8 @@ public:
     void stop_because(const reason_ref& why) noexcept;
     /// The next child that the group has not asked to stop; it keeps its task until the group ends.
     [[nodiscard]] task_state* take_unasked() noexcept;
+    /// A looker that keeps it waiting. Names the children that are not done.
+    void name_open(wait_listener& to) noexcept;
 
 private:
     friend group_member;
@@ -139,6 +145,7 @@ private:
     [[nodiscard]] static bool waits_for_turn(group_member& m, task_state& child) noexcept;
     [[nodiscard]] runnable* pass_turn_locked() noexcept;
     [[nodiscard]] runnable* close_one_locked() noexcept;
+    void list_as_asked_locked(group_member& m) noexcept;
     [[nodiscard]] std::vector<std::exception_ptr> errors_with(const std::exception_ptr& last) const;
 
     std::mutex mutex_;
@@ -149,6 +156,7 @@ private:
     std::size_t turns_taken_ = 0;
     group_list begun_;   // not asked to stop, as those
     group_list queued_;  // that wait for a turn
+    group_list asked_;   // the others that are not done
     group_list ended_;   // that keep their task, in the order in which they ended
     reason_ref why_;
     std::optional<std::uint32_t> own_request_;  // to the owner: its epoch
@@ -196,6 +204,7 @@ public:
     runnable* next_to_cancel(const reason_ref& why) noexcept override;
     [[nodiscard]] life::cancel_outcome outcome() noexcept override;
     [[nodiscard]] trace::suspend_reason wait_reason() const noexcept override;
+    waits_on name_awaited(wait_listener& to) const noexcept override;
 
 private:
     [[nodiscard]] bool begin(runnable& self, std::coroutine_handle<> caller) noexcept;

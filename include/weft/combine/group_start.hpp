@@ -40,6 +40,7 @@ public:
     /// The child, unless it was asked to stop before.
     runnable* next_to_cancel(const reason_ref& why) noexcept override;
     [[nodiscard]] trace::suspend_reason wait_reason() const noexcept override;
+    waits_on name_awaited(wait_listener& to) const noexcept override;
     /// The child, once: from now on it is the group's.
     void report() noexcept;
 
