@@ -8,6 +8,12 @@
 
 namespace weft::detail {
 
+namespace {
+
+constexpr std::size_t most_looked_at = 4096;  // a look is bounded
+
+}  // namespace
+
 completion_queue::completion_queue(std::vector<any_task> children, time_point deadline)
     : dual_queue(children.size(), deadline),
       children_(std::move(children)),
@@ -44,8 +50,40 @@ void completion_queue::drop() noexcept {
     if (holders_.drop()) delete this;  // K4
 }
 
-constinit const completion_kind completion_queue::member::kind{.notify = &on_done,
-                                                               .waiter = nullptr};
+constinit const completion_kind completion_queue::member::kind{
+    .notify = &on_done,
+    .waiter =
+        [](completion_node& node) noexcept {
+            return static_cast<member&>(node).queue->oldest_waiter();
+        },
+};
+
+/// Who is in the list has not been woken (K1). Whoever asks holds the list of a child, and must not
+/// wait: where others are at it just now, it is told of nobody.
+task_state* completion_queue::oldest_waiter() noexcept {
+    task_state* waiting = nullptr;
+    try_see_oldest([&waiting](taker& oldest) {
+        waiting = static_cast<completion_taker&>(oldest).self_->owner;
+        waiting->retain();
+    });
+    return waiting;
+}
+
+/// One that is done and was not taken is on its way to a taker, who may give it back. Looked at in
+/// this order: where none was at the end, none was at the beginning.
+waits_on completion_queue::name_pending(wait_listener& to) noexcept {
+    const std::size_t not_taken = left();
+    if (size() > most_looked_at) return waits_on::outside;
+    std::size_t pending = 0;
+    bool listens = true;
+    for (const any_task& child : children_) {
+        const task_state& state = *task_access::state(child);
+        if (state.is_done()) continue;
+        ++pending;
+        listens = listens && to.hear_of_task(state);
+    }
+    return pending == not_taken ? waits_on::any : waits_on::outside;
+}
 
 void completion_queue::member::on_done(completion_node& node) noexcept {
     auto& self = static_cast<member&>(node);
@@ -72,6 +110,11 @@ life::cancel_outcome completion_taker::unlink() noexcept {
 
 trace::suspend_reason completion_taker::wait_reason() const noexcept {
     return trace::suspend_reason::join;
+}
+
+waits_on completion_taker::name_awaited(wait_listener& to) const noexcept {
+    name_limit(to);
+    return queue_->name_pending(to);
 }
 
 bool completion_taker::expire() noexcept {

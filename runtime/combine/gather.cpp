@@ -15,10 +15,10 @@ namespace detail {
 using outcome_kind = task_state::outcome_kind;
 
 gather_core::gather_core(mode how, std::vector<any_task> children)
-    : mode_(how),
+    : gather_state(children.empty()),
+      mode_(how),
       children_(std::move(children)),
-      members_(std::make_unique<member[]>(children_.size())),
-      outcome_(children_.empty() ? decided : open) {}
+      members_(std::make_unique<member[]>(children_.size())) {}
 
 void gather_core::drop() noexcept {
     if (references_.drop()) delete this;  // G2
@@ -95,6 +95,18 @@ bool gather_core::is_over() const noexcept {
     return all_done;
 }
 
+/// Those that have ended and decide nothing are no alternative any more.
+waits_on gather_core::name_children(wait_listener& to) const noexcept {
+    const bool is_until_failure = mode_ == mode::first_exception;
+    for (const any_task& child : children_) {
+        const task_state& state = *task_access::state(child);
+        if (is_until_failure && state.is_done() && !is_decided_by(state)) continue;
+        if (!to.hear_of_task(state)) break;
+    }
+    if (is_until_failure) return waits_on::all_or_one_failed;
+    return mode_ == mode::first_completed ? waits_on::any : waits_on::all;
+}
+
 bool gather_core::child_done(task_state& child) noexcept {
     const bool is_gather = mode_ == mode::first_error || mode_ == mode::settle;
     // Also if the await throws something else in the end.
@@ -158,9 +170,7 @@ trace::suspend_reason gather_operation::wait_reason() const noexcept {
 }
 
 waits_on gather_operation::name_awaited(wait_listener& to) const noexcept {
-    for (std::size_t i = 0; i < size() && to.hear_of_task(child(i)); ++i) {
-    }
-    return waits_on::all;
+    return core_->name_children(to);
 }
 
 bool gather_operation::begin(runnable& self, std::coroutine_handle<> caller) noexcept {

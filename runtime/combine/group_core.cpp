@@ -63,6 +63,15 @@ trace::suspend_reason group_member::wait_reason() const noexcept {
     return trace::suspend_reason::semaphore;
 }
 
+/// Any that has a turn may pass it on, until the group stops: then this one is asked to as well.
+waits_on group_member::name_awaited(wait_listener& to) const noexcept {
+    std::lock_guard guard{core_->mutex_};
+    if (!is_queued_ || core_->is_stopping_) return waits_on::outside;
+    static_cast<void>(core_->name_all(core_->begun_, to, true) &&
+                      core_->name_all(core_->asked_, to, true));
+    return waits_on::any;
+}
+
 void group_list::push_back(group_node& n) noexcept {
     n.list_ = this;
     n.before_ = last_;
@@ -188,6 +197,23 @@ void group_core::ask_body() noexcept {
 
 void group_core::wake_owner() noexcept { wake(*owner_); }
 
+/// The tasks of those that have a turn, or of all. Under the lock of the group, without which none
+/// of them is done with its task. False: it has heard enough.
+bool group_core::name_all(const group_list& children, wait_listener& to,
+                          bool only_with_turn) noexcept {
+    for (const group_node* n = children.front(); n != nullptr; n = n->after_) {
+        if (only_with_turn && !n->has_turn_) continue;
+        if (!to.hear_of_task(*static_cast<const group_member*>(n)->task_)) return false;
+    }
+    return true;
+}
+
+void group_core::name_open(wait_listener& to) noexcept {
+    std::lock_guard guard{mutex_};
+    static_cast<void>(name_all(begun_, to, false) && name_all(queued_, to, false) &&
+                      name_all(asked_, to, false));
+}
+
 // ---- the owner
 
 void group_core::enter(runnable& owner) noexcept {
@@ -257,6 +283,11 @@ trace::suspend_reason group_exit::wait_reason() const noexcept {
     return trace::suspend_reason::join;
 }
 
+waits_on group_exit::name_awaited(wait_listener& to) const noexcept {
+    core_->name_open(to);
+    return waits_on::all;
+}
+
 bool group_exit::begin(runnable& self, std::coroutine_handle<> caller) noexcept {
     self.resume_point = caller;
     self.operation = this;
@@ -275,8 +306,8 @@ start_wait::~start_wait() {
 
 runnable* start_wait::next_to_cancel(const reason_ref& /*why*/) noexcept {
     std::lock_guard guard{core_->mutex_};
-    if (is_over_ || asked_ != nullptr || member_->list_ == nullptr) return nullptr;
-    member_->list_->remove(*member_);
+    if (is_over_ || asked_ != nullptr || member_->list_ == &core_->asked_) return nullptr;
+    core_->list_as_asked_locked(*member_);
     asked_ = member_->task_;
     asked_->retain();
     return asked_;
@@ -292,6 +323,13 @@ void start_wait::note_answer(bool accepted) noexcept {
 
 trace::suspend_reason start_wait::wait_reason() const noexcept {
     return trace::suspend_reason::join;
+}
+
+/// The child, or whatever that awaits, may report while some of it waits.
+waits_on start_wait::name_awaited(wait_listener& to) const noexcept {
+    std::lock_guard guard{core_->mutex_};
+    if (!is_over_) static_cast<void>(to.hear_of_task(*member_->task_));
+    return waits_on::outside;
 }
 
 /// The child is done and has not reported.
@@ -315,7 +353,10 @@ void start_wait::report() noexcept {
         missed_ = asked_ != nullptr && (!is_told_ || child.lifecycle.pending_requests() != 0);
         // A child that was asked to stop on behalf of the starter, and declined, is the group's.
         must_stop = asked_ != nullptr && core.is_stopping_;
-        if (asked_ != nullptr && !must_stop) core.begun_.push_back(*member_);
+        if (asked_ != nullptr && !must_stop) {
+            core.asked_.remove(*member_);
+            core.begun_.push_back(*member_);
+        }
     }
     if (must_stop) request_cancel(child, core.why_);
     if (waiting != nullptr) wake(*waiting);

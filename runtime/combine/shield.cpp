@@ -23,6 +23,11 @@ trace::suspend_reason shield_operation::wait_reason() const noexcept {
     return trace::suspend_reason::join;
 }
 
+waits_on shield_operation::name_awaited(wait_listener& to) const noexcept {
+    static_cast<void>(to.hear_of_task(target()));
+    return waits_on::all;
+}
+
 bool shield_operation::begin(runnable& self, std::coroutine_handle<> caller) noexcept {
     awaits_itself_ = self.owner == &target();
     if (awaits_itself_) return false;

@@ -54,6 +54,11 @@ trace::suspend_reason wait_operation::wait_reason() const noexcept {
     return trace::suspend_reason::join;
 }
 
+waits_on wait_operation::name_awaited(wait_listener& to) const noexcept {
+    name_limit(to);
+    return core_->name_children(to);
+}
+
 bool wait_operation::expire() noexcept {
     has_expired_ = core_->give_up();
     return has_expired_;

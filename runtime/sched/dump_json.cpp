@@ -138,7 +138,14 @@ void write_fields(json_writer& to, const await_point& at) {
         to.close('}');
     }
     to.close(']');
+    to.key("futures");
+    to.open('[');
+    for (const auto& promised : at.futures) write(to, promised);
+    to.close(']');
     to.flag("one_is_enough", at.one_is_enough);
+    to.flag("one_failure_is_enough", at.one_failure_is_enough);
+    to.flag("has_limit", at.has_limit);
+    to.flag("is_open", at.is_open);
     to.key("children");
     to.open('[');
     for (const await_point& child : at.children) {

@@ -5,12 +5,14 @@
 // of a when_all. It is read task by task while tasks go on, so a circle in it may never have been
 // there. So its tasks are looked at twice more, after the last was read: what has waited all the
 // time has not let go of what it holds, nor do others hold what it waits for. Such a circle was
-// there when the first reading ended, and is for good.
+// there when the first reading ended, and is for good. Where one of several is enough, that goes
+// for all of them, and for what keeps them: a line is stuck only with every way out.
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "sched/runtime_core.hpp"
@@ -39,7 +41,7 @@ private:
     };
     struct node {
         index of;                        // owner
-        bool one_is_enough = false;      // of what it waits for; else it needs all of them
+        bool one_is_enough = false;      // perhaps, of what it waits for; else it needs all of them
         bool is_stuck = true;            // until it is known better
         std::vector<index> waits_for{};  // nodes
         std::vector<index> waited_by{};
@@ -53,7 +55,8 @@ private:
     void free(index line, std::vector<index>& freed);
     [[nodiscard]] index next_of(index line) const;
     [[nodiscard]] await_chain chain_from(index first) const;
-    [[nodiscard]] bool still_waits(const await_chain& chain);
+    [[nodiscard]] std::vector<index> all_that_keep(index line) const;
+    [[nodiscard]] bool still_wait(const std::vector<index>& lines);
 
     task_describer& with_;
     std::vector<owner> owners_;
@@ -76,7 +79,7 @@ wait_graph::wait_graph(task_describer& with) : with_(with) {
 }
 
 void wait_graph::link(index line, const await_point& at) {
-    nodes_[line].one_is_enough = at.one_is_enough;
+    nodes_[line].one_is_enough = at.one_is_enough || at.one_failure_is_enough;
     bool is_all_here = !at.is_cut;
     for (const awaited_task& each : at.tasks) {
         const auto found = line_of_task_.find(each.id);
@@ -91,7 +94,8 @@ void wait_graph::link(index line, const await_point& at) {
         wait_for(line, added);
         link(added, child);
     }
-    if (at.one_is_enough && !is_all_here) nodes_[line].stuck_ones = 0;
+    const bool may_be_another = nodes_[line].one_is_enough && !is_all_here;
+    if (may_be_another || at.is_open || at.has_limit) nodes_[line].stuck_ones = 0;
 }
 
 void wait_graph::wait_for(index line, index other) {
@@ -138,8 +142,8 @@ std::vector<await_chain> wait_graph::circles() {
         index at = i;
         for (; nodes_[at].seen == mark::fresh; at = next_of(at)) nodes_[at].seen = mark::on_path;
         if (nodes_[at].seen == mark::on_path) {
-            await_chain chain = chain_from(at);
-            if (still_waits(chain) && still_waits(chain)) found.push_back(std::move(chain));
+            const std::vector<index> lines = all_that_keep(at);
+            if (still_wait(lines) && still_wait(lines)) found.push_back(chain_from(at));
         }
         for (at = i; nodes_[at].seen == mark::on_path; at = next_of(at)) {
             nodes_[at].seen = mark::seen;
@@ -163,9 +167,27 @@ await_chain wait_graph::chain_from(index first) const {
     return chain;
 }
 
-bool wait_graph::still_waits(const await_chain& chain) {
-    return std::ranges::all_of(chain.tasks, [this](const task_description& told) {
-        const owner& then = owners_[nodes_[line_of_task_.at(told.id)].of];
+/// The lines because of which `line` is stuck: the circle, and where one is enough what lies beside
+/// it. Each as one of the task that it belongs to.
+auto wait_graph::all_that_keep(index line) const -> std::vector<index> {
+    std::vector<index> lines{line};
+    std::unordered_set<index> seen{line};
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+        const node& at = nodes_[lines[i]];
+        const index one = next_of(lines[i]);
+        for (const index other : at.waits_for) {
+            const bool matters = at.one_is_enough || other == one;
+            if (matters && seen.insert(other).second) lines.push_back(other);
+        }
+    }
+    return lines;
+}
+
+bool wait_graph::still_wait(const std::vector<index>& lines) {
+    std::unordered_set<index> seen;
+    return std::ranges::all_of(lines, [&](index line) {
+        const owner& then = owners_[nodes_[line].of];
+        if (!seen.insert(nodes_[line].of).second) return true;
         static_cast<void>(with_.describe(*then.task));
         return with_.stamp() == then.stamp;
     });

@@ -100,11 +100,16 @@ await_point task_describer::point_from(const look_notes::note*& at) const {
     for (; at->what == kind::coroutine; ++at) point.coroutines.push_back(at->place);
     std::ranges::reverse(point.coroutines);
     point.waits_for = word_for(at++->why);
-    point.one_is_enough = at++->what == kind::one_of;
+    point.one_is_enough = at->what == kind::one_of;
+    point.one_failure_is_enough = at->what == kind::all_unless_one_fails;
+    point.has_limit = at->has_limit;
+    point.is_open = at++->is_open;
     for (; at != notes_->end() && at->what != kind::end_of_child;) {
         if (at->what == kind::child) {
             point.children.push_back(point_from(++at));
             ++at;  // its end
+        } else if (at->what == kind::future) {
+            point.futures.push_back(at++->place);
         } else {
             const std::uint64_t id = at++->task;
             point.tasks.push_back({id, live_.name_of(id)});

@@ -27,18 +27,31 @@ std::string title(std::uint64_t id, const std::string& name) {
     return name == "Task-" + number ? name : name + " (task " + number + ")";
 }
 
-/// After "waits for"; of what waits.
-std::string reason_of(const await_point& at) {
-    if (!at.children.empty() && at.tasks.empty())
-        return std::to_string(at.children.size()) + " of its when_all";
-    if (at.tasks.empty()) return std::string{at.waits_for};
-    std::string text = at.one_is_enough ? "one of " : "";
-    if (at.waits_for != "join") text += std::string{at.waits_for} + " held by ";
+std::string awaited_by(const await_point& at) {
+    const std::size_t count = at.children.size();
+    if (count != 0) return std::to_string(count) + (count == 1 ? " child" : " children");
+    std::string text;
     const char* between = "";
     for (const awaited_task& each : at.tasks) {
         text += between + title(each.id, each.name);
         between = ", ";
     }
+    for (const auto& promised : at.futures) {
+        text += between + ("a future of " + place_of(promised));
+        between = ", ";
+    }
+    return text;
+}
+
+/// After "waits for"; of what waits.
+std::string reason_of(const await_point& at) {
+    std::string text{at.waits_for};
+    if (const std::string named = awaited_by(at); !named.empty()) {
+        text = at.waits_for == "join" ? "" : text + " held by ";
+        text += (at.one_is_enough ? "one of " : "") + named;
+    }
+    if (at.one_failure_is_enough) text += " (or one that fails)";
+    if (at.has_limit) text += " (with a time limit)";
     return text;
 }
 

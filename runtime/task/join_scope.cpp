@@ -251,10 +251,14 @@ trace::suspend_reason join_scope::children_wait::wait_reason() const noexcept {
 }
 
 waits_on join_scope::children_wait::name_awaited(wait_listener& to) const noexcept {
+    std::size_t named = 0;
     for (fork_node* node = join_.children_.first(); node != nullptr; node = node->next) {
         if (!to.hear_of_child(*node)) break;
+        ++named;
     }
-    return waits_on::all;
+    const std::size_t contenders = join_.children_.marks() / contender;
+    if (contenders == 0 || join_.has(decided | parent_cancelled)) return waits_on::all;
+    return named == contenders ? waits_on::any : waits_on::outside;
 }
 
 struct join_scope::destroys_shared {

@@ -3,6 +3,8 @@
 
 #include "task/look.hpp"
 
+#include <utility>
+
 #include "weft/task/lifecycle_look.hpp"
 #include "weft/task/promise.hpp"
 #include "weft/task/task_state.hpp"
@@ -49,9 +51,33 @@ bool look_notes::look_at(runnable& waiting) noexcept {
     const operation& op = *waiting.operation;
     add(kind::waits).why = op.wait_reason();
     note& needs = add(kind::all_of);
-    if (op.name_awaited(*this) == waits_on::any) needs.what = kind::one_of;
+    needs.has_limit = waiting.limits.load(std::memory_order_relaxed) != 0;  // V2
+    note_needs(op, needs);
     let_go(waiting);
     return true;
+}
+
+/// Lines lie in one another.
+void look_notes::note_needs(const operation& op, note& needs) noexcept {
+    note* const outer_needs = std::exchange(needs_, &needs);
+    const bool outer_has_skipped = std::exchange(has_skipped_, false);
+    switch (op.name_awaited(*this)) {
+        case waits_on::outside:
+            needs.is_open = true;
+            break;
+        case waits_on::all:
+            break;
+        case waits_on::any:
+            needs.what = kind::one_of;
+            needs.is_open = has_skipped_;
+            break;
+        case waits_on::all_or_one_failed:
+            needs.what = kind::all_unless_one_fails;
+            needs.is_open = has_skipped_;
+            break;
+    }
+    needs_ = outer_needs;
+    has_skipped_ = outer_has_skipped;
 }
 
 /// Fact: the promise lies at the same offset of every weft coroutine's frame (promise.hpp).
@@ -70,6 +96,7 @@ void look_notes::note_coroutines(const runnable& waiting) noexcept {
 auto look_notes::add(kind what) noexcept -> note& {
     note& added = notes_[count_++];
     added.what = what;
+    added.is_open = added.has_limit = false;
     return added;
 }
 
@@ -81,17 +108,29 @@ auto look_notes::try_add(kind what) noexcept -> note* {
     return nullptr;
 }
 
-/// The task stays: the one that awaits it, and cannot go on, has a reference.
-bool look_notes::hear_of_task(const task_state& awaited) noexcept {
-    if (++heard_ > most_heard) {
-        is_cut_ = true;
-        return false;
-    }
-    if (awaited.is_done() || awaited.is_future()) return true;  // a promise may be anybody's
-    note* const added = try_add(kind::task);
-    if (added != nullptr) added->task = awaited.id();
-    return added != nullptr;
+bool look_notes::stop_hearing() noexcept {
+    is_cut_ = has_skipped_ = true;
+    return false;
 }
+
+/// The task stays: the one that awaits it, and cannot go on, has a reference, or holds the lock
+/// without which the task cannot end.
+bool look_notes::hear_of_task(const task_state& awaited) noexcept {
+    if (++heard_ > most_heard) return stop_hearing();
+    const bool is_future = awaited.is_future();
+    const bool is_done = awaited.is_done();
+    if (is_done || is_future) has_skipped_ = true;  // a promise may be anybody's
+    if (is_done) return true;
+    note* const added = try_add(is_future ? kind::future : kind::task);
+    if (added == nullptr) return stop_hearing();
+    if (is_future)
+        added->place = awaited.location();
+    else
+        added->task = awaited.id();
+    return true;
+}
+
+void look_notes::hear_of_limit() noexcept { needs_->has_limit = true; }
 
 void look_notes::hear_of_holder(std::uint64_t task_id) noexcept {
     mix(task_id);
@@ -100,19 +139,18 @@ void look_notes::hear_of_holder(std::uint64_t task_id) noexcept {
 
 /// The child stays: its parent cannot go on (J2 of join_scope.hpp).
 bool look_notes::hear_of_child(runnable& child) noexcept {
-    if (++heard_ > most_heard || depth_ == deepest) {
-        is_cut_ = true;
-        return false;
-    }
+    if (++heard_ > most_heard || depth_ == deepest) return stop_hearing();
     const std::size_t before = count_;
-    if (try_add(kind::child) == nullptr) return false;
+    if (try_add(kind::child) == nullptr) return stop_hearing();
     ++depth_;
     const bool waits = look_at(child);
     --depth_;
-    if (!waits)
-        count_ = before;
-    else
+    if (waits) {
         add(kind::end_of_child);
+    } else {
+        count_ = before;
+        has_skipped_ = true;
+    }
     return true;
 }
 

@@ -31,6 +31,12 @@ trace::suspend_reason masked_run::wait_reason() const noexcept {
     return trace::suspend_reason::join;
 }
 
+/// Its frame stays: whoever waits for it cannot go on.
+waits_on masked_run::name_awaited(wait_listener& to) const noexcept {
+    static_cast<void>(to.hear_of_child(*runnable_));
+    return waits_on::all;
+}
+
 std::coroutine_handle<> masked_runnable::finish(runnable& self,
                                                 std::coroutine_handle<> /*frame*/) noexcept {
     worker_port& here = *self.worker;

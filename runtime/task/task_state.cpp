@@ -104,12 +104,12 @@ bool task_state::remove_completion(completion_node& node) noexcept {
 task_state* task_state::oldest_awaiter() noexcept {
     completion_node* first = nullptr;
     if (!hold_awaiters(first)) return nullptr;
-    completion_node* oldest = nullptr;
-    for (completion_node* node = first; node != nullptr; node = node->next) {
-        if (node->kind->waiter != nullptr) oldest = node;
+    completion_node* const oldest = reversed(first);
+    task_state* found = nullptr;
+    for (completion_node* node = oldest; node != nullptr && found == nullptr; node = node->next) {
+        if (node->kind->waiter != nullptr) found = node->kind->waiter(*node);
     }
-    task_state* found = oldest != nullptr ? oldest->kind->waiter(*oldest) : nullptr;
-    awaiters_.store(list_of(first), std::memory_order_release);  // T2: hands the list on
+    awaiters_.store(list_of(reversed(oldest)), std::memory_order_release);  // T2: hands it on
     return found;
 }
 

@@ -42,8 +42,14 @@ public:
     void note_deadline() noexcept {
         reason_ = make_reason("the deadline passed", std::source_location::current());
     }
-    void arm_timer(time_point deadline) { this_worker()->arm(*this, deadline); }
-    [[nodiscard]] bool disarm_timer() noexcept { return port->disarm(*this); }
+    void arm_timer(time_point deadline) {
+        self_->limits.fetch_add(1, std::memory_order_relaxed);  // a count; see runnable
+        this_worker()->arm(*this, deadline);
+    }
+    [[nodiscard]] bool disarm_timer() noexcept {
+        self_->limits.fetch_sub(1, std::memory_order_relaxed);  // a count
+        return port->disarm(*this);
+    }
 
 private:
     static std::uint64_t on_fire(timer_waiter& waiter) noexcept {

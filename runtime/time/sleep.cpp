@@ -52,5 +52,4 @@ void yield_operation::begin(runnable& self, std::coroutine_handle<> caller) noex
     requeue(self);
 }
 
-
 }  // namespace weft::detail

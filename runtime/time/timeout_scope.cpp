@@ -18,15 +18,22 @@ void timeout_scope::throw_unless_fresh() const {
 
 inline void timeout_scope::start_timer() noexcept {
     port = nullptr;
-    if (has_passed_)
+    if (has_passed_) {
         on_fire(*this);  // the request waits for the body's next suspension
-    else if (when_ != detail::time_point::max())
-        self_->worker->arm(*this, when_);
+    } else if (when_ != detail::time_point::max()) {
+        detail::runnable& self = *self_;
+        detail::worker_port& here = *self.worker;
+        const detail::time_point when = when_;
+        self.count_limit(1);
+        here.arm(*this, when);
+    }
 }
 
 /// The epoch of the scope's request, if there is one: it is complete then.
 inline std::optional<std::uint32_t> timeout_scope::stop_timer() noexcept {
-    const auto disarm = [this] { return port == nullptr || port->disarm(*this); };
+    detail::timer_port* const armed_at = port;
+    if (armed_at != nullptr) self_->count_limit(-1);
+    const auto disarm = [&] { return armed_at == nullptr || armed_at->disarm(*this); };
     return expiry_.settle(disarm, [] { std::this_thread::yield(); });
 }
 
@@ -70,6 +77,7 @@ void timeout_scope::reschedule(time_limit limit) {
     if (stage_ == stage::over) throw usage_error("a timeout_scope is rescheduled within its body");
     if (const auto epoch = stop_timer()) {
         if (!self_->lifecycle.is_undelivered(*epoch)) {
+            port = nullptr;  // it does not count as a limit any more
             throw usage_error("this limit has expired: the body is being stopped already");
         }
         self_->lifecycle.withdraw(*epoch, baseline_);

@@ -48,6 +48,8 @@ public:
     // Of a taker that was given a child: it keeps it, or is cancelled and does not.
     void keep() noexcept;
     void give_back(item& child) noexcept;
+    /// For name_awaited of one that waits.
+    waits_on name_pending(wait_listener& to) noexcept;
 
 private:
     struct member : completion_node, item {
@@ -63,6 +65,7 @@ private:
     /// The last holder goes.
     void abandon() noexcept;
     void drop() noexcept;
+    [[nodiscard]] task_state* oldest_waiter() noexcept;
 
     const std::vector<any_task> children_;
     const std::unique_ptr<member[]> members_;
@@ -77,6 +80,7 @@ public:
 
     life::cancel_outcome unlink() noexcept override;
     [[nodiscard]] trace::suspend_reason wait_reason() const noexcept override;
+    waits_on name_awaited(wait_listener& to) const noexcept override;
 
     bool await_ready() const noexcept { return false; }
     template <weft_promise Promise>

@@ -93,6 +93,20 @@ public:
     template <class Wake>
     void confirm(Wake wake) noexcept;
 
+    // Looker.
+    /// Items that are not taken.
+    [[nodiscard]] std::size_t left() noexcept {
+        std::lock_guard guard{mutex_};
+        return left_;
+    }
+    /// Does not wait: see(taker) under the lock, for the one that waits longest; not where others
+    /// are at the queue just now.
+    template <class See>
+    void try_see_oldest(See see) noexcept {
+        const std::unique_lock guard{mutex_, std::try_to_lock};
+        if (guard.owns_lock() && first_taker_ != nullptr) see(*first_taker_);
+    }
+
 private:
     enum class place : bool { last, first };
     [[nodiscard]] taker* pass_on(item& done, place among_ready) noexcept;

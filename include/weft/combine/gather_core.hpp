@@ -61,6 +61,8 @@ public:
 
     [[nodiscard]] const std::vector<any_task>& children() const noexcept { return children_; }
     [[nodiscard]] bool contains(const task_state* task) const noexcept;
+    /// For name_awaited.
+    waits_on name_children(wait_listener& to) const noexcept;
     /// Whether the children as they are now would decide the outcome.
     [[nodiscard]] bool is_over() const noexcept;
 

@@ -101,7 +101,8 @@ public:
     }
 
 protected:
-    gather_state() noexcept = default;
+    /// One of nothing is over at once.
+    explicit gather_state(bool is_over = false) noexcept : outcome_(is_over ? decided : open) {}
     ~gather_state() = default;
 
 private:
@@ -114,7 +115,7 @@ private:
     [[nodiscard]] bool resolve(Task* because) noexcept;
 
     typename Env::template atomic<Task*> waiter_{nullptr};
-    typename Env::template atomic<std::uintptr_t> outcome_{open};
+    typename Env::template atomic<std::uintptr_t> outcome_;
     typename Env::template atomic<std::size_t> remaining_{1};
     typename Env::template atomic<bool> asked_{false};
 };

@@ -7,8 +7,8 @@
 // Protocol: task group                  checked by: tests/model/group_model.cpp,
 //                                       tests/stress/task_group_stress_test.cpp
 // Roles      group_state.hpp's
-// Words      the group state: guards whatever is not named here · references_: handles and the
-// owner Fields     owner_, runtime_, seen_: written before the body begins
+// Words      the group state, whose lock guards whatever is not named here · references_
+// Fields     owner_, runtime_, seen_: written before the body begins
 //            why_: before `is_stopping_`, not changed afterwards
 //            own_request_: by whoever asks the body, before it closes
 // States     group_state.hpp's
@@ -42,6 +42,7 @@ public:
     /// Cancelled before its turn.
     life::cancel_outcome unlink() noexcept override;
     [[nodiscard]] trace::suspend_reason wait_reason() const noexcept override;
+    waits_on name_awaited(wait_listener& to) const noexcept override;
 
     /// Blocks of the pool.
     [[nodiscard]] static group_member* make(group_core& core);
@@ -97,6 +98,8 @@ public:
     void stop_because(const reason_ref& why) noexcept;
     /// The next child that the group has not asked to stop; it keeps its task until the group ends.
     [[nodiscard]] task_state* take_unasked() noexcept;
+    /// A looker that keeps it waiting. Names the children that are not done.
+    void name_open(wait_listener& to) noexcept;
 
 private:
     friend group_state;
@@ -110,6 +113,9 @@ private:
     void ask(group_node& n) noexcept;
     void ask_body() noexcept;
     void wake_owner() noexcept;
+
+    static bool name_all(const group_list& children, wait_listener& to,
+                         bool only_with_turn) noexcept;
 
     void child_done(group_member& m) noexcept;
     void submit_new(task_state& child, bool is_eager) const noexcept;
@@ -159,6 +165,7 @@ public:
     runnable* next_to_cancel(const reason_ref& why) noexcept override;
     [[nodiscard]] life::cancel_outcome outcome() noexcept override;
     [[nodiscard]] trace::suspend_reason wait_reason() const noexcept override;
+    waits_on name_awaited(wait_listener& to) const noexcept override;
 
 private:
     [[nodiscard]] bool begin(runnable& self, std::coroutine_handle<> caller) noexcept;

@@ -25,6 +25,7 @@ private:
     friend class group_state;
     friend group_core;
     friend group_list;
+    friend class group_member;
     friend start_wait;
 
     group_list* list_ = nullptr;  // that it is in

@@ -42,6 +42,7 @@ public:
     runnable* next_to_cancel(const reason_ref& why) noexcept override;
     void note_answer(bool accepted) noexcept override;
     [[nodiscard]] trace::suspend_reason wait_reason() const noexcept override;
+    waits_on name_awaited(wait_listener& to) const noexcept override;
     /// The child, once: from now on it is the group's.
     void report() noexcept;
 

@@ -16,7 +16,8 @@
 //               touches the owner's runnable any more, or a child.
 //            U2 admission and stopping are decided under the lock: what was added before is asked
 //               to stop, nothing is admitted after. So `begun_` and `queued_` only shrink.
-//            U3 a child is asked by the group once: by whoever takes it out of its list.
+//            U3 a child is asked by the group once: by whoever puts it into the list of the asked.
+//               A child that is not done is in one of three lists, and stays while it is.
 //            U4 the body is asked once: by whoever sets `is_stopping_` while it runs.
 //            U6 the owner is woken once: by whoever takes `open_` to zero while it waits.
 //            U8 a child leaves the queue once: for a turn, and whoever gives it wakes the child, or
@@ -60,12 +61,10 @@ public:
     [[nodiscard]] entrance enter_child(group_node& n) noexcept;
     /// What kept the group open does not any more.
     void close_one() noexcept {
-        bool ends = false;
-        {
-            std::lock_guard guard{mutex_};
-            ends = close_one_locked();
-        }
-        if (ends) core().wake_owner();
+        std::unique_lock guard{mutex_};
+        if (!close_one_locked()) return;
+        guard.unlock();
+        core().wake_owner();
     }
 
     /// Canceller of a child that waits for its turn. False: it has it, and will be woken.
@@ -109,9 +108,15 @@ protected:
         : limit_(limit == 0 ? static_cast<std::size_t>(-1) : limit) {}
     ~group_state() = default;
 
+    void list_as_asked_locked(group_node& n) noexcept {
+        n.list_->remove(n);
+        asked_.push_back(n);
+    }
+
     typename Env::mutex mutex_;
     group_list begun_;   // not asked to stop, as those
     group_list queued_;  // that wait for a turn
+    group_list asked_;   // the others that are not done
     group_list ended_;   // that keep their task, in the order in which they ended
     bool is_leaving_ = false;
     bool is_stopping_ = false;
@@ -158,6 +163,7 @@ template <class Env, class Core>
 auto group_state<Env, Core>::enter_child(group_node& n) noexcept -> entrance {
     std::lock_guard guard{mutex_};
     if (is_stopping_ && !mutated<Env>(mutation::group_adds_without_look)) {  // U2
+        asked_.push_back(n);
         return entrance::comes_too_late;
     }
     if (turns_taken_ == limit_) {
@@ -177,7 +183,7 @@ bool group_state<Env, Core>::leave_queue(group_node& n) noexcept {
     if (!std::exchange(n.is_queued_, false)) {  // U8
         return mutated<Env>(mutation::group_leaves_queue_twice);
     }
-    if (n.list_ != nullptr) n.list_->remove(n);
+    list_as_asked_locked(n);
     return true;
 }
 
@@ -199,23 +205,20 @@ group_node* group_state<Env, Core>::pass_turn_locked() noexcept {
 template <class Env, class Core>
 template <class Fails, class GoOn>
 void group_state<Env, Core>::end_child(group_node& n, Fails fails, GoOn go_on) noexcept {
-    group_node* next = nullptr;
-    bool stops = false, asks_body = false, ends = false, is_kept = false;
-    {
-        std::lock_guard guard{mutex_};
-        if (n.list_ != nullptr) n.list_->remove(n);
-        if (n.has_turn_) next = pass_turn_locked();
-        if (fails(!is_stopping_)) {
-            keep_locked(n);
-            stops = stops_first_locked();
-            asks_body = stops && !is_leaving_;
-        }
-        is_kept = n.keeps_task_;
-        if (is_kept) ended_.push_back(n);
-        if (!stops || mutated<Env>(mutation::group_stops_uncounted)) {  // U1
-            ends = close_one_locked();
-        }
+    std::unique_lock guard{mutex_};
+    n.list_->remove(n);
+    group_node* const next = n.has_turn_ ? pass_turn_locked() : nullptr;
+    bool stops = false;
+    if (fails(!is_stopping_)) {
+        keep_locked(n);
+        stops = stops_first_locked();
     }
+    const bool asks_body = stops && !is_leaving_;
+    const bool is_kept = n.keeps_task_;
+    if (is_kept) ended_.push_back(n);
+    const bool closes = !stops || mutated<Env>(mutation::group_stops_uncounted);  // U1
+    const bool ends = closes && close_one_locked();
+    guard.unlock();
     go_on(next, is_kept);
     if (stops) ask_all(asks_body);
     if (ends) core().wake_owner();
@@ -224,14 +227,12 @@ void group_state<Env, Core>::end_child(group_node& n, Fails fails, GoOn go_on) n
 template <class Env, class Core>
 template <class Note>
 void group_state<Env, Core>::stop(Note note_why) noexcept {
-    bool asks_body = false;
-    {
-        std::lock_guard guard{mutex_};
-        if (has_ended_ || !stops_first_locked()) return;
-        asks_body = !is_leaving_;
-        note_why();
-        keep_open_locked();
-    }
+    std::unique_lock guard{mutex_};
+    if (has_ended_ || !stops_first_locked()) return;
+    const bool asks_body = !is_leaving_;
+    note_why();
+    keep_open_locked();
+    guard.unlock();
     ask_all(asks_body);
 }
 
@@ -241,7 +242,7 @@ group_node* group_state<Env, Core>::take_unasked() noexcept {
     group_list& list = begun_.front() != nullptr ? begun_ : queued_;
     group_node* const n = list.front();
     if (n == nullptr) return nullptr;
-    list.remove(*n);  // U3
+    list_as_asked_locked(*n);  // U3
     keep_locked(*n);
     return n;
 }

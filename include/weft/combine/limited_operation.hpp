@@ -23,6 +23,10 @@ protected:
     ~limited_operation() = default;
 
     [[nodiscard]] time_point deadline() const noexcept { return deadline_; }
+    /// For name_awaited.
+    void name_limit(wait_listener& to) const noexcept {
+        if (deadline_ != time_point::max()) to.hear_of_limit();
+    }
     /// Before `self` suspends: the operation is published already.
     void arm(runnable& self) noexcept;
     /// At the resumption, before anything else.

@@ -25,6 +25,7 @@ public:
 
     life::cancel_outcome unlink() noexcept override;
     [[nodiscard]] trace::suspend_reason wait_reason() const noexcept override;
+    waits_on name_awaited(wait_listener& to) const noexcept override;
 
     bool await_ready() const noexcept {
         WEFT_CHECK(target_, "this shield was moved from");

@@ -51,6 +51,7 @@ public:
 
     life::cancel_outcome unlink() noexcept override;
     [[nodiscard]] trace::suspend_reason wait_reason() const noexcept override;
+    waits_on name_awaited(wait_listener& to) const noexcept override;
 
     bool await_ready() const noexcept { return core_->is_over() && may_go_on(); }
     template <weft_promise Promise>

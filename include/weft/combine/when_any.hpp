@@ -12,6 +12,7 @@
 // Edges      none: the word is a claim; the outcomes are ordered by J3 of join_count.hpp
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <coroutine>
@@ -44,6 +45,8 @@ namespace detail {
 /// The await of children of which one counts.
 class when_any_scope : protected join_scope {
 public:
+    explicit when_any_scope(std::size_t count) noexcept
+        : join_scope(static_cast<unsigned>(std::min(count, std::size_t{1} << 24U))) {}
     /// A child, which is run by `contender`, has ended, with `error` or, if that is null, a value.
     void child_ended(std::size_t index, const std::exception_ptr* error,
                      promise_base& contender) noexcept;
@@ -147,7 +150,8 @@ private:
 
     template <std::size_t... I>
     when_any_pack(std::index_sequence<I...> /*all*/, coro<Ts>&... children)
-        : children_(std::move(children)...),
+        : when_any_scope(count),
+          children_(std::move(children)...),
           contenders_{contend(std::get<I>(children_), *this, I)...} {}
     template <std::size_t I>
     static values take_from(std::tuple<coro<Ts>...>& children) {
@@ -163,7 +167,9 @@ template <class T, class Allocator>
 class when_any_vector final : private when_any_scope {
 public:
     explicit when_any_vector(std::vector<coro<T>, Allocator> children)
-        : children_(std::move(children)), contenders_(all_contenders()) {}
+        : when_any_scope(children.size()),
+          children_(std::move(children)),
+          contenders_(all_contenders()) {}
     bool await_ready() const noexcept {
         WEFT_CHECK(!begun(), "a when_any is awaited once");
         return false;

@@ -32,19 +32,30 @@ struct awaited_task {
 };
 
 /// Where a line of execution stands: the coroutines that await each other, and what the innermost
-/// of them waits for. A task is one line; each child of a when_all that waits is another.
+/// of them waits for. A task is one line; each child of a when_all or when_any that waits is
+/// another, and so is a clean-up that is not to be interrupted.
 struct await_point {
     /// The coroutine functions, the outermost first. For what does not wait: the outermost alone.
     std::vector<std::source_location> coroutines{};
     /// "timer", "io_read", "join" and their like; empty for what does not wait.
     std::string_view waits_for{};
     /// Tasks that are not done and have to end before it goes on, or the one that has the strand
-    /// that it waits for.
+    /// that it waits for, or those that have the turns of a group for which it waits.
     std::vector<awaited_task> tasks{};
+    /// Futures, likewise: where their promises were made. Whoever has those is not known.
+    std::vector<std::source_location> futures{};
     /// It is enough if one of them ends.
     bool one_is_enough = false;
-    /// The children of its when_all that wait. One that runs, is ready or has not begun is not
-    /// there.
+    /// The same if that one fails, else all of them have to end.
+    bool one_failure_is_enough = false;
+    /// A timer will end the wait, or will ask it to stop: it has a time limit, or lies in a scope
+    /// that has one.
+    bool has_limit = false;
+    /// What is not named here may end the wait: a timer, a descriptor, another thread; where one is
+    /// enough also a child that does not wait, a future, or a task that has just ended.
+    bool is_open = false;
+    /// The children of its when_all or when_any that wait. One that runs, is ready or has not begun
+    /// is not there.
     std::vector<await_point> children{};
     /// There was more than there was room for: 512 coroutines, tasks and children in all. What is
     /// missing of `coroutines` are the outermost.

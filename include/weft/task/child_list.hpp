@@ -27,6 +27,8 @@ namespace weft::detail {
 template <class Env, class Node>
 class child_list {
 public:
+    /// `marks`: from the beginning.
+    explicit child_list(unsigned marks = 0) noexcept : marks_(marks) {}
     /// Returns the marks of every asker who may have missed it. Any thread.
     unsigned add(Node& node) noexcept {
         const bool early = mutated<Env>(mutation::child_looks_before_it_is_added);
@@ -50,6 +52,10 @@ public:
     [[nodiscard]] bool has(unsigned marks) const noexcept {
         return (marks_.load(std::memory_order_relaxed) & marks) != 0;  // K3: nothing is read by it
     }
+    /// The same for all of them.
+    [[nodiscard]] unsigned marks() const noexcept {
+        return marks_.load(std::memory_order_relaxed);  // K3: nothing is read by it
+    }
     /// Nobody else is left.
     void clear() noexcept {
         first_.store(nullptr, std::memory_order_relaxed);  // K3: nobody reads
@@ -58,7 +64,7 @@ public:
 
 private:
     typename Env::template atomic<Node*> first_{nullptr};
-    typename Env::template atomic<unsigned> marks_{0};
+    typename Env::template atomic<unsigned> marks_;
 };
 
 }  // namespace weft::detail

@@ -56,7 +56,8 @@ public:
     join_scope& operator=(const join_scope&) = delete;
 
 protected:
-    join_scope() noexcept {}
+    /// `contenders`: so many children of which the first to end may decide(). 0: each one counts.
+    explicit join_scope(unsigned contenders = 0) noexcept : children_(contenders * contender) {}
     ~join_scope() {}
 
     [[nodiscard]] bool begun() const noexcept { return caller_ != nullptr; }
@@ -98,7 +99,8 @@ private:
         parent_cancelled = 8,
         shared = 16,
         decided = 32,
-        any = ~0u
+        any = 63,
+        contender = 64  // times how many there are: the rest of the word, from the beginning
     };
     /// What the published parent waits on.
     class children_wait final : public forwarding_operation {

@@ -49,12 +49,13 @@ public:
     void await_resume() { coro_access::promise(body_).result.take(); }
 
     [[nodiscard]] trace::suspend_reason wait_reason() const noexcept override;
+    waits_on name_awaited(wait_listener& to) const noexcept override;
 
 private:
     [[nodiscard]] std::coroutine_handle<> begin(runnable& self,
                                                 std::coroutine_handle<> caller) noexcept;
     coro<> body_;
-    std::optional<masked_runnable> runnable_;
+    mutable std::optional<masked_runnable> runnable_;  // a looker keeps it waiting
 };
 
 }  // namespace weft::detail

@@ -14,7 +14,8 @@
 //
 // Fields     resume_point, operation, worker: owner-confined while active, published by L2 of
 //            lifecycle.hpp · reason: cancel_reason.hpp · ops, owner: immutable · next_spilled: the
-//            spill list's · ended_with: the finisher's, published by L4
+//            spill list's · ended_with: the finisher's, published by L4 · limits: the owner's, and,
+//            while it waits for children, theirs
 #pragma once
 
 #include <coroutine>
@@ -35,9 +36,10 @@ class task_state;
 
 /// Who must act before an operation completes.
 enum class waits_on : std::uint8_t {
-    outside,  ///< a timer, a descriptor, whoever holds the other end
-    all,      ///< each of those that it names
-    any,      ///< one of them
+    outside,            ///< a timer, a descriptor, the other end; those that it names as well
+    all,                ///< each of those that it names
+    any,                ///< one of them
+    all_or_one_failed,  ///< each of them, but one is enough if it fails
 };
 
 /// Hears what an operation waits on. It neither allocates nor waits, and keeps nothing that it
@@ -50,6 +52,8 @@ public:
     virtual bool hear_of_child(runnable& child) noexcept = 0;
     /// The task that has what it waits for.
     virtual void hear_of_holder(std::uint64_t task_id) noexcept = 0;
+    /// A timer ends the wait, if nothing else does before.
+    virtual void hear_of_limit() noexcept = 0;
 
 protected:
     ~wait_listener() = default;
@@ -69,7 +73,9 @@ public:
     virtual bool is_forwarding() const noexcept { return false; }
     /// For diagnostics.
     [[nodiscard]] virtual trace::suspend_reason wait_reason() const noexcept = 0;
-    /// For diagnostics: names the runnables that it waits on, or who holds what it waits for.
+    /// For diagnostics: names the runnables that it waits on, or who holds what it waits for. What
+    /// it names stays while it does: others that complete it may be at work. For `any` it names
+    /// whoever might be the one, also those that are done.
     virtual waits_on name_awaited(wait_listener& /*to*/) const noexcept {
         return waits_on::outside;
     }
@@ -131,6 +137,11 @@ struct runnable {
         runs += wraps ? 1U : 0U;  // 0 says something else
         return is_first;
     }
+    /// Owner: it goes into a scope whose timer is armed, or out of it.
+    void count_limit(int change) noexcept {
+        const int now = limits.load(std::memory_order_relaxed) + change;          // its own
+        limits.store(static_cast<std::uint8_t>(now), std::memory_order_relaxed);  // its own
+    }
 
     life lifecycle;
     reason_slot reason;
@@ -144,6 +155,9 @@ struct runnable {
     worker_port* worker;     // the worker that runs it, or ran it last
     task_state* owner;       // the task that it belongs to
     std::uint32_t runs = 0;  // resumptions by a worker; 0: the body has not begun
+    /// The scopes around it whose timers were armed: each asks it to stop sooner or later. Modulo
+    /// 256. For diagnostics.
+    real_environment::atomic<std::uint8_t> limits{0};
 };
 
 /// Second phase of a suspension. True: suspended, touch nothing. False: go on at once.

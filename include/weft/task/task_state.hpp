@@ -167,15 +167,18 @@ public:
     context_ref exchange_context(context_ref fresh) noexcept;
 
 private:
-    // First, so that it takes the room that is left in the runnable.
+    // First, so that they take the room that is left in the runnable.
+    real_environment::atomic<bool> observed_{false};
+    real_environment::atomic<weft::priority> priority_{weft::priority::normal};
+    outcome_kind outcome_ = outcome_kind::none;
     real_environment::atomic<std::uint32_t> references_{2};  // the handle and the runtime
 
 public:
     // all_tasks(): its place in the shard of its creator's worker; guarded by that one's lock.
-    std::uintptr_t* registry_slot = nullptr;
     std::uint16_t registry_shard = 0;
     bool hidden = false;         // the runtime's own: not in all_tasks()
     bool keeps_context = false;  // at its end: a main task's values are for the next one
+    std::uintptr_t* registry_slot = nullptr;
 
 protected:
     task_state(const runnable_ops& kind, worker_port* creator, runtime_port& runtime,
@@ -236,10 +239,6 @@ private:
     static constexpr std::uintptr_t context_mark = 1;
     static constexpr std::uint32_t drop_mark = std::uint32_t{1} << 31;
 
-    // Beside registry_shard and hidden.
-    real_environment::atomic<bool> observed_{false};
-    real_environment::atomic<weft::priority> priority_{weft::priority::normal};
-    outcome_kind outcome_ = outcome_kind::none;
     real_environment::atomic<std::uintptr_t> awaiters_{0};
     real_environment::atomic<std::uintptr_t> extras_{0};
     std::source_location location_;
