@@ -10,6 +10,7 @@
 #include <chrono>
 
 #include "weft/combine/gather.hpp"
+#include "weft/time/sleep.hpp"
 #include "weft/time/with_timeout.hpp"
 
 weft::coro<int> body() { co_return 1; }
