@@ -6,13 +6,13 @@
 namespace weft::detail {
 
 void when_any_scope::child_ended(std::size_t index, const std::exception_ptr* error,
-                                 promise_base& contender) noexcept {
+                                 promise_base& runner) noexcept {
     if (first() == none && (error == nullptr || !is_cancellation(*error))) {
         std::size_t open = none;
         first_.compare_exchange_strong(open, index, std::memory_order_relaxed,  // a claim
                                        std::memory_order_relaxed);              // a claim
     }
-    decide(contender);
+    decide(runner);
 }
 
 std::size_t when_any_scope::end_with_first() {

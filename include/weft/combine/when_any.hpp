@@ -47,9 +47,9 @@ class when_any_scope : protected join_scope {
 public:
     explicit when_any_scope(std::size_t count) noexcept
         : join_scope(static_cast<unsigned>(std::min(count, std::size_t{1} << 24U))) {}
-    /// A child, which is run by `contender`, has ended, with `error` or, if that is null, a value.
+    /// A child, which is run by `runner`, has ended, with `error` or, if that is null, a value.
     void child_ended(std::size_t index, const std::exception_ptr* error,
-                     promise_base& contender) noexcept;
+                     promise_base& runner) noexcept;
 
 protected:
     static constexpr std::size_t none = static_cast<std::size_t>(-1);

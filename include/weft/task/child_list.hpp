@@ -10,8 +10,7 @@
 // Fields     node.next: before the node is added
 // Invariants K1 a child that is added is found by an asker's walk, or finds the asker's mark, or
 //               both.
-// Edges      K2 store-load pair: {add, read marks} / {mark, read first}, all sequentially
-// consistent
+// Edges      K2 store-load pair: {add, read marks} / {mark, read first}, all seq_cst
 //            K3 add release → first acquire: the node · mark release → add acquire: what the asker
 //               wrote before
 // Progress   lock-free; a walk is as long as the list was when it began.
