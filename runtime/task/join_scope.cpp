@@ -225,10 +225,8 @@ std::coroutine_handle<> fork_node::abandon(runnable& self) noexcept {
 runnable* join_scope::children_wait::next_to_cancel(const reason_ref& why) noexcept {
     if (!walking_) {
         walking_ = true;
-        if (!join_.has(parent_cancelled)) {
-            std::construct_at(&join_.asked_because_, why);
-            join_.children_.mark(parent_cancelled);  // J5
-        }
+        if (!join_.has(parent_cancelled)) std::construct_at(&join_.asked_because_, why);
+        join_.children_.mark(parent_cancelled);  // J5, each time: a level has been raised
         next_ = join_.children_.first();
     }
     fork_node* asked = next_;

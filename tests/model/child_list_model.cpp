@@ -84,6 +84,35 @@ const registered_case two_askers({
         },
 });
 
+// As the level of a cancel scope that is raised after an ordinary request.
+const registered_case asked_again({
+    .structure = "child list",
+    .name = "a child comes while one asks, and then asks for more",
+    .kills = {mutation::child_mark_is_not_repeated},
+    .limits = {.preemptions = 4, .stale_loads = 2},
+    .body =
+        [](scenario& s) {
+            family f(s);
+            env::atomic<int> level{0};
+            env::atomic<bool> heard{false};
+            s.name(level, "level");
+            s.name(heard, "heard");
+            s.thread("child", [&] {
+                const bool asked = f.list.add(f.children[0]) != 0;
+                if (asked && level.load(std::memory_order_relaxed) == 1)
+                    heard.store(true, std::memory_order_relaxed);
+            });
+            s.thread("asker", [&] {
+                f.list.mark(1);
+                level.store(1, std::memory_order_relaxed);
+                f.list.mark(1);
+                if (f.list.first() != nullptr) heard.store(true, std::memory_order_relaxed);
+            });
+            s.finally(
+                [&] { require(heard.load(std::memory_order_relaxed), "the child knows of more"); });
+        },
+});
+
 }  // namespace
 
 TEST_CASE("a child that becomes a runnable is asked by everybody who asks", "[child list]") {

@@ -92,6 +92,7 @@ enum class mutation : std::uint8_t {
     join_keeps_its_claims,  ///< the outer join does not hear of an inner one's claims (J1)
     // include/weft/task/child_list.hpp
     child_looks_before_it_is_added,  ///< add() reads the marks before the list has the node (K2)
+    child_mark_is_not_repeated,      ///< mark() leaves a mark that is set as it is (K3)
     // include/weft/task/callback_claim.hpp
     callback_claimed_without_cas,  ///< a claim does not look whether another was faster (V1)
     // include/weft/task/reference_count.hpp

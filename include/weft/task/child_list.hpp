@@ -39,8 +39,9 @@ public:
         }
         return early ? seen : marks_.load(std::memory_order_seq_cst);  // K2 K3
     }
-    /// Returns the marks set before. Any thread.
+    /// Returns the marks set before. Any thread. Who asks again, for more, sets his mark again.
     unsigned mark(unsigned marks) noexcept {
+        if (mutated<Env>(mutation::child_mark_is_not_repeated) && has(marks)) return marks;
         return marks_.fetch_or(marks, std::memory_order_seq_cst);  // K2 K3
     }
     /// The newest node; `next` leads to all others. Any thread.
