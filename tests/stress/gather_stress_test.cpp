@@ -131,6 +131,9 @@ coro<bool> ends_cancelled(Gather all) {
     co_return false;
 }
 
+/// Who waits for the other thread leaves it the core, where they have one between them.
+constexpr auto handover = std::chrono::microseconds{20};
+
 /// A future ends when it is asked to, so the canceller is the last that the gather waits for.
 coro<long> cancels_the_last(watched_gather& shared, std::size_t rounds) {
     long wrong = 0;
@@ -143,11 +146,11 @@ coro<long> cancels_the_last(watched_gather& shared, std::size_t rounds) {
             std::lock_guard guard{shared.mutex};
             shared.next = handle;
         }
-        while (!shared.is_watched) co_await yield();
+        while (!shared.is_watched) co_await sleep(handover);
         if (!handle.cancel()) ++wrong;
         const bool was_cancelled = co_await awaiting;
         if (!was_cancelled) ++wrong;
-        while (shared.is_watched) co_await yield();
+        while (shared.is_watched) co_await sleep(handover);
     }
     shared.is_over = true;
     co_return wrong;
@@ -162,9 +165,15 @@ long watches_gathers(watched_gather& shared) {
             std::lock_guard guard{shared.mutex};
             seen.swap(shared.next);
         }
-        if (!seen) continue;
+        if (!seen) {
+            std::this_thread::yield();
+            continue;
+        }
         shared.is_watched = true;
-        while (!seen->done()) detail::real_environment::relax();
+        for (unsigned looks = 1; !seen->done(); ++looks) {
+            if (looks % 4'096 == 0) std::this_thread::yield();
+            detail::real_environment::relax();
+        }
         if (seen->exception() == nullptr) ++wrong;
         shared.is_watched = false;
     }
