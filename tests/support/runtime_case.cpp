@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "stress/stress_scale.hpp"
 #include "support/catch.hpp"
 #include "weft/task/frame_pool.hpp"
 
@@ -86,7 +87,8 @@ watchdog::watchdog(std::string_view name) {
     struct sigaction action{};
     action.sa_handler = &weft_test_bark;
     sigaction(SIGALRM, &action, nullptr);
-    alarm(sanitized ? 100 : 25);
+    constexpr std::size_t limit = sanitized ? 100 : 25;  // seconds
+    alarm(static_cast<unsigned>(std::max(limit, stress_iterations(limit))));
 }
 
 watchdog::~watchdog() {
