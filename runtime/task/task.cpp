@@ -268,8 +268,13 @@ void any_task::set_priority(weft::priority level) const {
     state().set_priority(detail::checked(level));
 }
 
-any_task current_task() noexcept {
-    detail::runnable* self = detail::current_runnable();
+any_task current_task() {
+    const detail::worker_port* const here = detail::this_worker();
+    if (here == nullptr) {
+        throw usage_error(
+            "current_task was called on a thread that runs no tasks: hand it the task's handle");
+    }
+    const detail::runnable* const self = here->current.get();
     if (self == nullptr || self->owner == nullptr || self->owner->hidden) return {};
     self->owner->retain();
     return detail::task_access::adopt(self->owner);

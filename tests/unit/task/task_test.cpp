@@ -220,7 +220,7 @@ TEST_CASE("tasks are created inside tasks only") {
     leak_check clean;
     CHECK_THROWS_AS(create_task(five()), usage_error);
     CHECK_THROWS_AS(all_tasks(), usage_error);
-    CHECK_FALSE(static_cast<bool>(current_task()));
+    CHECK_THROWS_AS(current_task(), usage_error);
 }
 
 TEST_CASE("a handle outlives its runtime") {
