@@ -8,6 +8,7 @@
 
 #include "ports/live_runtimes.hpp"
 #include "task/task_extras.hpp"
+#include "weft/task/callback.hpp"
 #include "weft/task/create_task.hpp"
 #include "weft/trace/session.hpp"
 
@@ -229,10 +230,10 @@ weft::priority checked(weft::priority level) {
     throw std::invalid_argument("weft: a priority is latency, normal or background");
 }
 
-/// The runtime's own tasks work for many.
+/// The runtime's own tasks work for many, but for a callback, which is its creator's alone.
 [[gnu::noinline]] void pass_context_on(const task_state& creator, task_state& fresh) noexcept {
-    if (!fresh.hidden)
-        static_cast<void>(fresh.exchange_context(task_context::passed_on(creator.context())));
+    if (fresh.hidden && callback_state::from(fresh) == nullptr) return;
+    static_cast<void>(fresh.exchange_context(task_context::passed_on(creator.context())));
 }
 
 void inherit(task_state& fresh, const worker_port* here) noexcept {
@@ -267,8 +268,13 @@ void any_task::set_priority(weft::priority level) const {
     state().set_priority(detail::checked(level));
 }
 
-any_task current_task() noexcept {
-    detail::runnable* self = detail::current_runnable();
+any_task current_task() {
+    const detail::worker_port* const here = detail::this_worker();
+    if (here == nullptr) {
+        throw usage_error(
+            "current_task was called on a thread that runs no tasks: hand it the task's handle");
+    }
+    const detail::runnable* const self = here->current.get();
     if (self == nullptr || self->owner == nullptr || self->owner->hidden) return {};
     self->owner->retain();
     return detail::task_access::adopt(self->owner);

@@ -257,6 +257,14 @@ bool task_state::claim_observation() noexcept {
     return !observed_.exchange(true, std::memory_order_acq_rel);  // T1
 }
 
+void task_state::cancel_when_dropped() noexcept {
+    references_.store(2 | drop_mark, std::memory_order_relaxed);  // T1: nobody knows it yet
+}
+
+void task_state::leave_to_runtime() noexcept {
+    references_.store(1, std::memory_order_relaxed);  // T1: nobody else knows it yet
+}
+
 void task_state::drop() noexcept {
     // The last holder is alone, so it need not count down: it only needs the others' edges.
     const std::uint32_t seen = references_.load(std::memory_order_acquire);  // T1

@@ -64,7 +64,7 @@ public:
         if constexpr (std::is_void_v<T>)
             return;
         else if constexpr (Move)
-            return std::move(value_in<T>(target()));
+            return static_cast<value_record<T>&>(target()).take();
         else
             return value_in<T>(target());
     }

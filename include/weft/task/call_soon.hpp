@@ -62,7 +62,8 @@ private:
 /// before; with more, callbacks run beside each other like tasks (a strand keeps them apart).
 ///
 /// `f` must not block: it keeps its worker. In it there is no current task, but it may schedule
-/// callbacks and create tasks; both have the priority of the task that scheduled it. What it
+/// callbacks and create tasks; both have the priority of the task that scheduled it. Its task-local
+/// values are those of whoever scheduled it, at that time; what it sets it sets for itself. What it
 /// returns is dropped; an exception goes to the runtime's failure handler as
 /// failure::kind::in_callback.
 ///

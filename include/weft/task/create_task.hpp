@@ -142,8 +142,9 @@ template <class F, class... Args>
     requires detail::plain_callable<F, Args...>
 void create_task(F&& callable, Args&&... args) = delete;  // a task's callable returns a coro<T>
 
-/// The task that runs on this thread; empty outside a task, and so in callbacks.
-[[nodiscard]] any_task current_task() noexcept;
+/// The task that runs on this thread; empty in what is none, such as a callback. Throws usage_error
+/// on a thread that is no worker.
+[[nodiscard]] any_task current_task();
 
 /// Every task of the current runtime that is not done, the current one included. Contains each
 /// task created before the call and not done after it; others may or may not appear. Throws

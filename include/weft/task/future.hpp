@@ -36,9 +36,10 @@ struct future_access;
 
 /// What a promise will set. A copyable, reference-counted handle, for any thread; may outlive the
 /// promise and the runtime. `co_await f` gives T&, which lives as long as a handle does, any number
-/// of times, by any number of tasks; `co_await std::move(f)` moves the value out. Awaiting rethrows
-/// what was set as error. Awaiting what is done does not suspend, but each 128th await of one run
-/// that need not lets go first what is ready.
+/// of times, by any number of tasks; `co_await std::move(f)` gives T, moved out if nobody else
+/// holds it, a promise included, or T cannot be copied, else a copy. Awaiting rethrows what was set
+/// as error. Awaiting what is done does not suspend, but each 128th await of one run that need not
+/// lets go first what is ready.
 ///
 /// Cancelling a task that awaits it cancels the future, and so whoever else awaits it, as in
 /// asyncio; `shield` prevents that. An empty handle (default-constructed or moved from) only

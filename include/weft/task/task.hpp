@@ -102,10 +102,11 @@ protected:
 };
 
 /// A task that returns T. `co_await t` gives T&, which lives as long as a handle does, any number
-/// of times, by any number of tasks; `co_await std::move(t)` moves the value out. Awaiting rethrows
-/// what the body threw. Awaiting a done task does not suspend, but each 128th await of one run that
-/// need not lets go first what is ready. Cancelling the awaiting task cancels this one and lets it
-/// decide (shield it to prevent that).
+/// of times, by any number of tasks; `co_await std::move(t)` gives T, moved out if nobody else
+/// holds the task or T cannot be copied, else a copy. Awaiting rethrows what the body threw.
+/// Awaiting a done task does not suspend, but each 128th await of one run that need not lets go
+/// first what is ready. Cancelling the awaiting task cancels this one and lets it decide (shield it
+/// to prevent that).
 template <class T = void>
 class task : public any_task {
 public:
@@ -216,10 +217,10 @@ public:
         end();
         if (target().outcome() != task_state::outcome_kind::value) [[unlikely]]
             std::rethrow_exception(failure());
-        if constexpr (!std::is_void_v<T>) {
-            T& value = static_cast<value_record<T>&>(target()).value().get();
-            return static_cast<std::conditional_t<Move, T&&, T&>>(value);
-        }
+        if constexpr (Move && !std::is_void_v<T>)
+            return static_cast<value_record<T>&>(target()).take();
+        else if constexpr (!std::is_void_v<T>)
+            return static_cast<value_record<T>&>(target()).value().get();
     }
 };
 

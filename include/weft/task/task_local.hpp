@@ -88,13 +88,14 @@ private:
 /// coroutine or an operation with a time limit, shares the values of the task that awaits.
 ///
 /// The children of `when_all` and of the parallel loops are no tasks, and run at the same time:
-/// they see the values of their task and cannot set any. A done-callback has the values of whoever
-/// registered it, at that time, and keeps to itself what it sets. The main tasks of one runtime
-/// have values in common: each begins with those that the last one to end has left. Other tasks
-/// that a thread without a task spawns begin with none, and so does what is posted to a strand.
+/// they see the values of their task and cannot set any. A callback, of a task that is done or of
+/// call_soon and its like, has the values of whoever registered it, at that time, and keeps to
+/// itself what it sets. The main tasks of one runtime have values in common: each begins with those
+/// that the last one to end has left. Tasks and callbacks that a thread without a task starts begin
+/// with none, and so does what is posted to a strand.
 ///
 /// A value is destroyed on whatever thread its last holder goes: the last of the tasks and
-/// done-callbacks that have it, of the tokens, or the runtime. A task lets go of its own before it
+/// callbacks that have it, of the tokens, or the runtime. A task lets go of its own before it
 /// is done. Tasks that share a value copy it at the same time: `T` must allow that, as everything
 /// does whose const members are safe to call on several threads. Where copies are dear, use a
 /// shared_ptr.

@@ -4,6 +4,7 @@
 // The control block of a task with room for its value, and what happens at the end of its body.
 #pragma once
 
+#include <concepts>
 #include <coroutine>
 #include <cstddef>
 #include <exception>
@@ -34,11 +35,33 @@ struct value_storage<void> {
     void destroy() noexcept {}
 };
 
+/// Whether a T can be copied. A container says yes whatever it holds: so its elements are asked.
+template <class T>
+struct is_copyable : std::bool_constant<std::copy_constructible<T>> {};
+template <class T>
+    requires(requires(T& range) {
+        typename T::value_type;
+        range.begin();
+        range.end();
+    } && !std::same_as<T, typename T::value_type>)
+struct is_copyable<T>
+    : std::bool_constant<std::copy_constructible<T> && is_copyable<typename T::value_type>::value> {
+};
+
 /// The control block with room for the value.
 template <class T>
 class value_record : public task_state {
 public:
     [[nodiscard]] value_storage<T>& value() noexcept { return value_; }
+    /// For an await that was given its handle: moved out by the last holder; where others hold the
+    /// task as well, who may read it at this moment, a copy if there can be one.
+    [[nodiscard]] T take() {
+        T& held = value_.get();
+        if constexpr (is_copyable<T>::value && !std::is_trivially_copyable_v<T>) {
+            if (!has_one_holder()) return std::as_const(held);
+        }
+        return std::move(held);
+    }
 
 protected:
     using task_state::task_state;

@@ -128,16 +128,16 @@ public:
         return references_.load(std::memory_order_acquire) != 1 || has_awaiters();  // T1
     }
     /// For a new task, before it is registered: asked to stop when its last handle goes.
-    void cancel_when_dropped() noexcept {
-        references_.store(2 | drop_mark, std::memory_order_relaxed);  // T1: nobody knows it yet
-    }
+    void cancel_when_dropped() noexcept;
     [[nodiscard]] bool goes_with_its_handles() const noexcept {
         return (references_.load(std::memory_order_relaxed) & drop_mark) != 0;  // T1: set at first
     }
-    /// For a new task that is to have no handle, before it is registered.
-    void leave_to_runtime() noexcept {
-        references_.store(1, std::memory_order_relaxed);  // T1: nobody else knows it yet
+    /// Once it is done, for a holder: whether there is no other. That stays so.
+    [[nodiscard]] bool has_one_holder() const noexcept {
+        return (references_.load(std::memory_order_acquire) & ~drop_mark) == 1;  // T1
     }
+    /// For a new task that is to have no handle, before it is registered.
+    void leave_to_runtime() noexcept;
     /// Gives up a task that was never registered: destroys the body, drops the runtime's reference.
     void discard() noexcept;
 

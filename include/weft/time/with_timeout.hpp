@@ -143,7 +143,7 @@ template <class Body>
 /// What is passed by value is kept here; of an lvalue task, or of anything that can be copied, a
 /// copy is. Any other lvalue stays where it is and has to outlive the await. A task is cancelled by
 /// the expiry, like a coro: shield it to prevent that. The value of a task that was moved in is
-/// moved out, of any other it is copied.
+/// moved out if nobody else holds that, of any other it is copied.
 template <awaitable A>
 [[nodiscard]] coro<awaited_value_t<A>> wait_for(A&& operation, time_limit limit) {
     const detail::start_rule rule = detail::start_rule_of(operation);

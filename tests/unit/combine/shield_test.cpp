@@ -62,6 +62,12 @@ coro<> kinds_of_arguments() {
     CHECK(in_place.get() == t.result().get());
     const std::unique_ptr<int> moved = co_await shield(std::move(t));
     CHECK(*moved == 7);
+    promise<std::string> p;
+    p.set_result("kept");
+    const std::string taken = co_await shield(p.get_future());
+    const std::string again = co_await shield(p.get_future());
+    CHECK(taken == "kept");
+    CHECK(again == taken);
     auto [first, second] = co_await shield(gather(moves_only(), moves_only()));
     CHECK(*first + *second == 14);
     any_task unknown = create_task(moves_only());

@@ -255,6 +255,46 @@ coro<> lets_go_at_the_end() {
     CHECK(static_cast<bool>(t));
 }
 
+// ---- callbacks of call_soon and its like
+
+/// Tells what it sees, sets something, and what a callback sees that it schedules itself.
+void sees_and_sets(event_log& log, std::string name) {
+    log.add(name + ": " + user.get());
+    user.set(name);
+    if (name != "inner") call_soon([&log] { sees_and_sets(log, "inner"); });
+}
+
+coro<> schedules(event_log& log, bool alone) {
+    user.set("ann");
+    call_soon([&log] { sees_and_sets(log, "soon"); });
+    call_later(std::chrono::milliseconds{1}, [&log] { sees_and_sets(log, "later"); });
+    call_at(std::chrono::steady_clock::now(), [&log] { sees_and_sets(log, "at"); });
+    user.set("bob");
+    while (log.lines().size() != 6) co_await yield();
+    CHECK(user.get() == "bob");
+    for (const char* line :
+         {"soon: ann", "at: ann", "later: ann", "inner: soon", "inner: at", "inner: later"}) {
+        CHECK(log.count(line) == 1);
+    }
+    if (alone) CHECK(log.lines().front() == "soon: ann");
+}
+
+/// A value that a callback alone has goes with the callback, called or cancelled.
+coro<> lets_go_of_what_callbacks_have() {
+    std::atomic<int> alive = 0;
+    timer_handle called;
+    timer_handle waits;
+    {
+        const auto scope = holder.with(std::make_shared<counted>(alive));
+        called = call_soon([] {});
+        waits = call_later(far, [] {});
+    }
+    CHECK(alive == 1);
+    waits.cancel();
+    while (alive != 0) co_await yield();
+    CHECK_FALSE(called.cancelled());
+}
+
 const task_local<any_task> root{any_task{}};
 
 coro<bool> finds_the_root(any_task expected) { co_return root.get() == expected; }
@@ -362,6 +402,19 @@ TEST_CASE("what is posted to a strand has no task-local values, and leaves none"
 
 TEST_CASE("a task lets go of its values before it is done") {
     on_workers(multi, [](unsigned workers) { run(lets_go_at_the_end(), {.workers = workers}); });
+}
+
+TEST_CASE("a callback that is scheduled has the values of that moment and sets its own") {
+    on_workers(multi, [](unsigned workers) {
+        event_log log;
+        run(schedules(log, workers == 1), {.workers = workers});
+    });
+}
+
+TEST_CASE("a callback lets go of its values when it was called or cancelled") {
+    on_workers(multi, [](unsigned workers) {
+        run(lets_go_of_what_callbacks_have(), {.workers = workers});
+    });
 }
 
 TEST_CASE("a task whose values hold its own handle is freed") {

@@ -70,6 +70,65 @@ coro<> awaiting_the_same_task_often() {
     CHECK_FALSE(static_cast<bool>(t));
 }
 
+/// Counts how often it was copied.
+struct counts_copies {
+    explicit counts_copies(int& count) noexcept : copies(&count) {}
+    counts_copies(const counts_copies& other) : copies(other.copies) { ++*copies; }
+    counts_copies(counts_copies&&) noexcept = default;
+    counts_copies& operator=(const counts_copies&) = delete;
+    int* copies;
+};
+
+coro<counts_copies> gives_what_counts(int& copies) {
+    co_await yield();
+    co_return counts_copies{copies};
+}
+
+coro<std::vector<std::vector<std::unique_ptr<int>>>> gives_what_claims_to_be_copyable() {
+    co_await yield();
+    co_return std::vector<std::vector<std::unique_ptr<int>>>(2);
+}
+
+const std::string long_text = "a text that is too long for the small one";
+
+coro<std::string> gives_long_text() {
+    co_await yield();
+    co_return long_text;
+}
+
+coro<std::string> awaits_its_copy(task<std::string> t) { co_return co_await std::move(t); }
+
+coro<std::string> awaits_a_new_handle(const promise<std::string>& p) {
+    co_return co_await p.get_future();
+}
+
+/// Whoever moves a handle into its await takes nothing from those who have another.
+coro<> several_take_one_value(bool alone) {
+    task<std::string> t = create_task(gives_long_text());
+    promise<std::string> p;
+    std::vector<task<std::string>> takers;
+    for (int i = 0; i < 4; ++i) {
+        takers.push_back(create_task(awaits_its_copy(t)));
+        takers.push_back(create_task(awaits_a_new_handle(p)));
+    }
+    co_await yield();
+    p.set_result(long_text);
+    for (const task<std::string>& taker : takers) {
+        const std::string& taken = co_await taker;
+        CHECK(taken == long_text);
+    }
+    CHECK(t.result() == long_text);
+    CHECK(p.get_future().result() == long_text);
+    int copies = 0;
+    static_cast<void>(co_await create_task(gives_what_counts(copies)));
+    task<counts_copies> kept = create_task(gives_what_counts(copies));
+    co_await ended(kept);
+    static_cast<void>(co_await std::move(kept));
+    const auto rows = co_await create_task(gives_what_claims_to_be_copyable());
+    CHECK(rows.size() == 2);
+    if (alone) CHECK(copies == 0);  // with others, who ends a task may hold it for a moment more
+}
+
 struct throws_when_moved {
     throws_when_moved() = default;
     throws_when_moved(const throws_when_moved&) = default;
@@ -186,6 +245,12 @@ TEST_CASE("the awaiters of a task resume in the order in which they came") {
     });
 }
 
+TEST_CASE("a value is moved out by the last who holds the task, and copied for the others") {
+    on_workers(multi, [](unsigned workers) {
+        run(several_take_one_value(workers == 1), {.workers = workers});
+    });
+}
+
 TEST_CASE("a task's value is one object until it is moved out") {
     on_workers(multi,
                [](unsigned workers) { run(awaiting_the_same_task_often(), {.workers = workers}); });
@@ -220,7 +285,7 @@ TEST_CASE("tasks are created inside tasks only") {
     leak_check clean;
     CHECK_THROWS_AS(create_task(five()), usage_error);
     CHECK_THROWS_AS(all_tasks(), usage_error);
-    CHECK_FALSE(static_cast<bool>(current_task()));
+    CHECK_THROWS_AS(current_task(), usage_error);
 }
 
 TEST_CASE("a handle outlives its runtime") {
