@@ -134,17 +134,21 @@ outcome offer_to_operation(runnable& self) noexcept {
     return answer;
 }
 
-}  // namespace
+enum class begun : std::uint8_t {
+    suspended,
+    woken,   // what it waits for came first
+    stopped  // a request ended the wait before it began
+};
 
-bool commit_fork(runnable& self) noexcept {
+begun begin_wait(runnable& self) noexcept {
     publish_direct_await(*self.worker);
     life::heed heeded = life::heed::all;
     for (;;) {
         switch (self.lifecycle.try_suspend(heeded)) {
             case life::suspension::suspended:
-                return true;
+                return begun::suspended;
             case life::suspension::woken:
-                return false;
+                return heeded == life::heed::all ? begun::woken : begun::stopped;
             case life::suspension::cancel_pending:
                 break;
         }
@@ -152,7 +156,7 @@ bool commit_fork(runnable& self) noexcept {
         std::uint32_t seen = self.lifecycle.pending_requests();
         switch (offer_to_operation(self)) {
             case outcome::unlinked:
-                return false;
+                return begun::stopped;
             case outcome::forwarded:
                 self.lifecycle.hand_over_requests(seen);
                 heeded = life::heed::requests;  // the operation has been told of a level
@@ -164,6 +168,10 @@ bool commit_fork(runnable& self) noexcept {
     }
 }
 
+}  // namespace
+
+bool commit_fork(runnable& self) noexcept { return begin_wait(self) == begun::suspended; }
+
 bool commit_suspend(runnable& self) noexcept {
     WEFT_DCHECK(self.worker == this_worker(), "a weft coroutine was resumed by no worker of weft");
     WEFT_DCHECK(self.worker->local_join == nullptr, "an awaiter took its runnable from in_place()");
@@ -173,13 +181,18 @@ bool commit_suspend(runnable& self) noexcept {
     const auto why = is_traced ? self.operation->wait_reason() : trace::suspend_reason{};
     worker_port& here = *self.worker;
     here.current.clear();  // the same
-    if (commit_fork(self)) {
+    const begun wait = begin_wait(self);
+    if (wait == begun::suspended) {
         if (is_traced) [[unlikely]]
             trace::task_suspend(emitter, why);
         return true;
     }
     here.current.set(self);
-    return false;
+    if (wait == begun::woken) return false;
+    // As in asyncio a task that is asked to stop has given the others their turn before it hears of
+    // it: one that goes on asking itself does not keep its worker.
+    requeue(self);
+    return true;
 }
 
 void wake(runnable& self) noexcept {

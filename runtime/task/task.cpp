@@ -163,6 +163,9 @@ callback_token any_task::add_done_callback(std::move_only_function<void(any_task
     if (alive.get() == nullptr) throw runtime_closed();
     detail::callback_starter& starter = detail::prepare_callbacks(task, *alive.get());
     detail::task_state& runner = *starter.runner;
+    // Whoever awaits this task directly, and so has been here first, is told first.
+    if (detail::worker_port* const here = detail::this_worker())
+        detail::publish_direct_await(*here);
     callback_token token = 0;
     {
         std::unique_lock guard{more.mutex};

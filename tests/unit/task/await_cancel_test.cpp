@@ -171,6 +171,35 @@ void wait_for(const std::atomic<bool>& flag) {
     while (!flag) std::this_thread::yield();
 }
 
+/// Its own await is what it asks to end, before that has begun.
+template <class Awaited>
+coro<> stops_itself(scene& here, Awaited awaited) {
+    current_task().cancel();
+    here.kept.push_back(create_task(notes(here, "other")));
+    try {
+        co_await std::move(awaited);
+    } catch (const cancelled&) {
+        here.note("cancelled");
+    }
+}
+
+coro<> stops_itself_in_each_await(scene& here) {
+    co_await stops_itself(here, sleep(far));
+    const promise<> unset;
+    co_await stops_itself(here, unset.get_future());
+}
+
+coro<> calls_back_itself(scene& here) {
+    current_task().add_done_callback([&here](any_task) { here.note("callback"); });
+    co_await yield();
+}
+
+coro<> awaits_one_that_calls_back(scene& here) {
+    co_await create_task(calls_back_itself(here));
+    here.note("awaiter");
+    co_await yield();
+}
+
 }  // namespace
 
 TEST_CASE("a request from the innermost task reaches it first, then who awaits it", "[await]") {
@@ -255,6 +284,19 @@ TEST_CASE("who awaits goes on before a callback that was added later", "[await]"
     scene here;
     run(awaits_a_caller_back(here), {.workers = 1});
     CHECK(here.log == "awaiter callback");
+}
+
+TEST_CASE("who awaits a task is told before the callback that the task adds itself", "[await]") {
+    scene here;
+    run(awaits_one_that_calls_back(here), {.workers = 1});
+    CHECK(here.log == "awaiter callback");
+}
+
+TEST_CASE("a task that was asked to stop gives the others a turn before it hears of it",
+          "[await]") {
+    scene here;
+    run(stops_itself_in_each_await(here), {.workers = 1});
+    CHECK(here.log == "other cancelled other cancelled");
 }
 
 TEST_CASE("a limit of zero ends an await before its task begins", "[await]") {
