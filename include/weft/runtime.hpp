@@ -36,8 +36,8 @@ struct runtime_options {
     bool pin = false;
     /// `run` and `block_on` turn the first SIGINT or SIGTERM into cancellation of the main task; a
     /// second one has its default effect. A signal that the process ignores or handles itself is
-    /// left alone. Empty, as in asyncio: SIGINT only, and only on the process's main thread.
-    std::optional<bool> handle_signals{};
+    /// left alone.
+    bool handle_signals = false;
     /// How long `close` waits for the tasks it cancelled; what is left then is reported and leaked.
     std::chrono::nanoseconds shutdown_timeout = std::chrono::nanoseconds::max();
     /// On each worker's thread before its first task and after its last: index, `hook_context`.

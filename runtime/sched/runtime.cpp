@@ -20,9 +20,8 @@ namespace detail {
 /// What a thread that blocks for a main task waits on.
 class main_wait {
 public:
-    explicit main_wait(std::optional<bool> handle_signals) {
-        if (handle_signals.value_or(is_main_thread()))
-            signals.emplace(*latch, handle_signals.has_value());
+    explicit main_wait(bool handle_signals) {
+        if (handle_signals) signals.emplace(*latch);
     }
     std::shared_ptr<completion_latch> latch = std::make_shared<completion_latch>();
     std::optional<signal_watch> signals;

@@ -17,15 +17,6 @@
 #include "sched/signal_watch.hpp"
 
 #include <signal.h>
-#include <unistd.h>
-
-#if defined(__linux__)
-#include <sys/syscall.h>
-#elif __has_include(<pthread_np.h>)
-#include <pthread_np.h>
-#else
-#include <pthread.h>
-#endif
 
 #include <array>
 #include <cerrno>
@@ -56,9 +47,8 @@ extern "C" void weft_note_signal(int number) {
     errno = saved_errno;
 }
 
-void install(bool takes_sigterm) noexcept {
+void install() noexcept {
     for (saved_action& s : saved) {
-        if (s.number == SIGTERM && !takes_sigterm) continue;
         if (sigaction(s.number, nullptr, &s.before) != 0 || s.before.sa_handler != SIG_DFL)
             continue;
         struct sigaction mine{};
@@ -83,21 +73,13 @@ void restore() noexcept {
 
 }  // namespace
 
-bool is_main_thread() noexcept {
-#if defined(__linux__)
-    return getpid() == syscall(SYS_gettid);
-#else
-    return pthread_main_np() != 0;
-#endif
-}
-
-signal_watch::signal_watch(completion_latch& latch, bool takes_sigterm) noexcept {
+signal_watch::signal_watch(completion_latch& latch) noexcept {
     completion_latch* nobody = nullptr;
     active_ = target.compare_exchange_strong(nobody, &latch, std::memory_order_acq_rel,  // N1
                                              std::memory_order_relaxed);  // another watches
     if (!active_) return;
     pending.store(0, std::memory_order_release);  // N1
-    install(takes_sigterm);
+    install();
 }
 
 signal_watch::~signal_watch() {

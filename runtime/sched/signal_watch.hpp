@@ -1,21 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the weft authors
 
-// Turns the first SIGINT, or SIGTERM where it is asked to, into a bump of a completion latch. One
-// watch at a time in the process; a signal that is ignored or handled by the program itself is left
-// alone.
+// Turns the first SIGINT or SIGTERM into a bump of a completion latch. One watch at a time in the
+// process; a signal that is ignored or handled by the program itself is left alone.
 #pragma once
 
 #include "sched/completion_latch.hpp"
 
 namespace weft::detail {
 
-/// Whether this is the thread that main() runs on.
-[[nodiscard]] bool is_main_thread() noexcept;
-
 class signal_watch {
 public:
-    signal_watch(completion_latch& latch, bool takes_sigterm) noexcept;
+    explicit signal_watch(completion_latch& latch) noexcept;
     signal_watch(const signal_watch&) = delete;
     signal_watch& operator=(const signal_watch&) = delete;
     /// Restores what was there.

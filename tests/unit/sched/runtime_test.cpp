@@ -429,33 +429,6 @@ TEST_CASE("a main task that handles the signal returns normally, and a second on
     CHECK(deadly.signal == SIGINT);
 }
 
-coro<> is_killed_by(int number) {
-    gate ready;
-    ready.open();
-    co_await raises(ready, number);
-    co_await sleep(far);
-}
-
-TEST_CASE("unasked, run takes SIGINT only, and on the main thread only") {
-    if (signals_are_deferred()) return;
-    const child_result terminated = in_child([] {
-        run(is_killed_by(SIGTERM), {.workers = 1});
-        return 1;
-    });
-    CHECK(terminated.signal == SIGTERM);
-    const child_result refused = in_child([] {
-        run(is_killed_by(SIGINT), {.workers = 1, .handle_signals = false});
-        return 1;
-    });
-    CHECK(refused.signal == SIGINT);
-    if (!forked_child_has_threads()) return;
-    const child_result elsewhere = in_child([] {
-        std::thread{[] { run(is_killed_by(SIGINT), {.workers = 1}); }}.join();
-        return 1;
-    });
-    CHECK(elsewhere.signal == SIGINT);
-}
-
 TEST_CASE("a signal that the process ignores stays ignored") {
     child_result result = in_child([] {
         signal(SIGINT, SIG_IGN);
