@@ -190,7 +190,7 @@ bool commit_suspend(runnable& self) noexcept {
     here.current.set(self);
     if (wait == begun::woken) return false;
     // As in asyncio a task that is asked to stop has given the others their turn before it hears of
-    // it: one that goes on asking itself does not keep its worker.
+    // it.
     requeue(self);
     return true;
 }

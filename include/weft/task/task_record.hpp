@@ -9,8 +9,11 @@
 #include <cstddef>
 #include <exception>
 #include <memory>
+#include <optional>
+#include <tuple>
 #include <type_traits>
 #include <utility>
+#include <variant>
 
 #include "weft/task/task_state.hpp"
 
@@ -47,6 +50,16 @@ template <class T>
 struct is_copyable<T>
     : std::bool_constant<std::copy_constructible<T> && is_copyable<typename T::value_type>::value> {
 };
+
+template <class... Ts>
+    requires(sizeof...(Ts) != 0)
+struct is_copyable<std::tuple<Ts...>> : std::conjunction<is_copyable<Ts>...> {};
+template <class T, class U>
+struct is_copyable<std::pair<T, U>> : std::conjunction<is_copyable<T>, is_copyable<U>> {};
+template <class T>
+struct is_copyable<std::optional<T>> : is_copyable<T> {};
+template <class... Ts>
+struct is_copyable<std::variant<Ts...>> : std::conjunction<is_copyable<Ts>...> {};
 
 /// The control block with room for the value.
 template <class T>
