@@ -78,7 +78,8 @@ public:
     runtime_closed() : std::runtime_error("weft: the runtime is closed") {}
 };
 
-/// Thrown by `run` and `block_on` when a signal cancelled the main task.
+/// Thrown by `run` and `block_on` when a signal cancelled the main task. A program that does not
+/// catch it ends by that signal, as it would have without weft, and dumps no core.
 class interrupted : public std::runtime_error {
 public:
     explicit interrupted(int signal_number)

@@ -36,8 +36,9 @@ struct runtime_options {
     bool pin = false;
     /// `run` and `block_on` turn the first SIGINT or SIGTERM into cancellation of the main task; a
     /// second one has its default effect. A signal that the process ignores or handles itself is
-    /// left alone.
-    bool handle_signals = false;
+    /// left alone. Empty, as in asyncio: SIGINT only, and only on the process's main thread. Of
+    /// several threads that block, the first with `true` is told, or else the main thread.
+    std::optional<bool> handle_signals{};
     /// How long `close` waits for the tasks it cancelled; what is left then is reported and leaked.
     std::chrono::nanoseconds shutdown_timeout = std::chrono::nanoseconds::max();
     /// On each worker's thread before its first task and after its last: index, `hook_context`.
@@ -93,7 +94,9 @@ class main_wait;
 /// a thread or descriptor cannot be had, std::invalid_argument for options out of range. Members
 /// are for any thread but a worker of this runtime, unless they say otherwise. After fork() the
 /// child may exec, exit, or start a runtime of its own; its copy of the parent's is dead: using it
-/// ends the child with a sentence, destroying it does nothing.
+/// ends the child with a sentence, destroying it does nothing. Workers block all signals but those
+/// of faults; a fork's child has the mask of the thread that made the runtime, but what a task
+/// starts with posix_spawn or system inherits the block (see POSIX_SPAWN_SETSIGMASK).
 class runtime {
 public:
     explicit runtime(runtime_options options = {});
@@ -103,7 +106,8 @@ public:
     runtime& operator=(const runtime&) = delete;
 
     /// Runs `body` as a task and blocks this thread until it is done; gives its value or throws
-    /// what it threw, `interrupted` if a signal ended it. Other tasks go on afterwards. The task
+    /// what it threw, or `interrupted`: if a signal ended it, and if one came too late for that,
+    /// when what it threw goes to the failure handler. Other tasks go on afterwards. The task
     /// begins with the task-local values that the last one to end here has left. Throws usage_error
     /// on a worker (await there instead), runtime_closed after close.
     template <class T>
@@ -162,11 +166,17 @@ private:
 };
 
 /// Runs a program: a runtime of its own, `main` as its first task, and close() at the end, whose
-/// failures are reported and never replace main's outcome. Throws usage_error inside a runtime.
+/// failures are reported and never replace main's outcome. Ctrl-C cancels `main` and ends in
+/// `interrupted`: see runtime_options::handle_signals. Throws usage_error inside a runtime.
 template <class T>
 T run(coro<T> main, runtime_options options = {}) {
     runtime here{options};
-    return here.block_on(std::move(main));
+    try {
+        return here.block_on(std::move(main));
+    } catch (...) {
+        here.close();  // where nobody catches, the stack is not unwound
+        throw;
+    }
 }
 
 // ---------------------------------------------------------------------------------------------

@@ -8,7 +8,9 @@
 // Roles      the thread that forks
 // Words      fork_count: how many forks lie between this process and the first
 // Invariants F1 no mutex that a new runtime needs is copied while locked: those of the frame pool
-//               and of the list of runtimes are held over the fork.
+//               and of the lists of runtimes and of signal watches are held over the fork.
+//            F2 signals have the effect that they had before the runtime: no handler of ours is
+//               left, and a worker that forks does not leave them blocked to what it execs.
 #pragma once
 
 #include <cstdint>

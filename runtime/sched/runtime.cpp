@@ -20,8 +20,9 @@ namespace detail {
 /// What a thread that blocks for a main task waits on.
 class main_wait {
 public:
-    explicit main_wait(bool handle_signals) {
-        if (handle_signals) signals.emplace(*latch);
+    explicit main_wait(std::optional<bool> handle_signals) {
+        if (handle_signals.value_or(is_main_thread()))
+            signals.emplace(*latch, handle_signals.has_value());
     }
     std::shared_ptr<completion_latch> latch = std::make_shared<completion_latch>();
     std::optional<signal_watch> signals;
@@ -38,6 +39,13 @@ void refuse_on_a_worker() {
             "run and block_on would block a worker of a running runtime: await the coroutine "
             "instead");
     }
+}
+
+/// Unlike any_task::cancel it is no look at the outcome: a failure is reported all the same.
+bool cancel_by_signal(detail::task_state& main, int number) {
+    auto reason = detail::make_reason(number == SIGINT ? "SIGINT" : "SIGTERM",
+                                      std::source_location::current());
+    return !main.is_done() && detail::request_cancel(main, std::move(reason));
 }
 
 }  // namespace
@@ -103,19 +111,24 @@ void runtime::begin_main(const any_task& main) {
 
 void runtime::block_until_done(detail::main_wait& wait, const any_task& main) {
     detail::completion_latch& latch = *wait.latch;
-    latch.watch(*detail::task_access::state(main));
+    detail::task_state& task = *detail::task_access::state(main);
+    latch.watch(task);
+    int delivered = 0;
+    int too_late = 0;
     for (;;) {
         std::uint32_t seen = latch.events();
         if (latch.is_open()) break;
         if (int number = wait.signals ? wait.signals->take() : 0) {
-            main.cancel(number == SIGINT ? "SIGINT" : "SIGTERM");
+            (cancel_by_signal(task, number) ? delivered : too_late) = number;
             continue;
         }
         latch.wait(seen, detail::time_point::max());
     }
-    core_->end_main(*detail::task_access::state(main));
-    int number = wait.signals ? wait.signals->taken() : 0;
-    if (number != 0 && main.cancelled() && main.uncancel() == 0) throw interrupted(number);
+    core_->end_main(task);
+    if (int number = wait.signals ? wait.signals->stop() : 0) too_late = number;
+    if (too_late != 0) detail::throw_interrupted(too_late);
+    if (delivered != 0 && main.cancelled() && main.uncancel() == 0)
+        detail::throw_interrupted(delivered);
 }
 
 }  // namespace weft

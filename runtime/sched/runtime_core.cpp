@@ -69,23 +69,31 @@ cache_map map_for(const runtime_options& options) {
     return workers > 2 && workers <= 128 ? cache_map::of_this_thread() : cache_map();
 }
 
+}  // namespace
+
+struct runtime_core::signal_mask {
+    sigset_t blocked;
+};
+
+namespace {
+
 /// Workers take no signals: a program's own threads keep the right to theirs.
 class blocked_signals {
 public:
-    blocked_signals() noexcept {
+    explicit blocked_signals(sigset_t& before) noexcept : before_(before) {
         sigset_t all;
         sigfillset(&all);
         for (int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGPROF}) {
             sigdelset(&all, fault);
         }
-        pthread_sigmask(SIG_BLOCK, &all, &before_);
+        pthread_sigmask(SIG_BLOCK, &all, &before);
     }
     blocked_signals(const blocked_signals&) = delete;
     blocked_signals& operator=(const blocked_signals&) = delete;
     ~blocked_signals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
 
 private:
-    sigset_t before_;
+    const sigset_t& before_;
 };
 
 void pin_to_core(unsigned index) noexcept {
@@ -122,6 +130,7 @@ runtime_core::runtime_core(const runtime_options& options, cache_map map)
       injected(capacity_),
       options_(options),
       thread_name_(options.thread_name),
+      program_mask_(std::make_unique<signal_mask>()),
       failures_(std::make_shared<failure_sink>()),
       registry_(capacity_),
       workers_(std::make_unique<std::unique_ptr<worker>[]>(capacity_)) {
@@ -150,9 +159,13 @@ runtime_core::~runtime_core() {
     }
 }
 
+void runtime_core::unblock_signals() const noexcept {
+    pthread_sigmask(SIG_SETMASK, &program_mask_->blocked, nullptr);
+}
+
 void runtime_core::start() {
     trace::start_from_environment();
-    blocked_signals none;
+    blocked_signals none{program_mask_->blocked};
     for (const auto& w : workers()) {
         threads_.emplace_back(options_.stack_size, &enter_thread, w.get());
     }

@@ -87,6 +87,8 @@ public:
     }
     [[nodiscard]] bool is_abandoned() const noexcept { return abandoned_; }
     /// A copy that a child process got of its parent's: it has no threads.
+    /// For a fork's child: what it runs shall get signals as what the program runs elsewhere does.
+    void unblock_signals() const noexcept;
     [[nodiscard]] bool is_copy() const noexcept { return born_after_ != forks_survived(); }
     void refuse_copy() const noexcept {
         WEFT_CHECK(!is_copy(),
@@ -137,6 +139,8 @@ private:
     runtime_options options_;
     const std::uint32_t born_after_ = forks_survived();
     std::string thread_name_;
+    struct signal_mask;
+    std::unique_ptr<signal_mask> program_mask_;  // of the thread that began it
     std::shared_ptr<failure_sink> failures_;
     task_registry registry_;
     std::unique_ptr<std::unique_ptr<worker>[]> workers_;

@@ -1,101 +1,185 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the weft authors
 
-// Protocol: signal watch                                       checked by: tests/unit/sched
-// Roles      the one watch of the process (its thread) · the signal handler, on any thread
-// Words      target: the latch to bump, nullptr while nobody watches · pending: the signal's number
-//            inside: handlers that may hold what they read from target
-// Fields     saved: what was installed before → the active watch
-// Invariants N2 a handler touches lock-free words and the latch only, and keeps errno.
-// Edges      N1 the latch is set before the handlers are installed and cleared after they are gone;
-//               pending is written before the latch is bumped
-//            N3 store-load pair: handler {count itself inside, read target} against watch {clear
-//               target, read inside}: a handler that still got the latch is waited for.
-// Shutdown   restore the handlers, clear the target, wait until nobody is inside. A handler on the
-//            watch's own thread runs to its end first, so this cannot wait for itself.
-
 #include "sched/signal_watch.hpp"
 
 #include <signal.h>
+#include <unistd.h>
+
+#if defined(__linux__)
+#include <sys/syscall.h>
+#elif __has_include(<pthread_np.h>)
+#include <pthread_np.h>
+#else
+#include <pthread.h>
+#endif
 
 #include <array>
 #include <cerrno>
+#include <cstdlib>
+#include <exception>
+#include <mutex>
 #include <thread>
+
+#include "weft/error.hpp"
 
 namespace weft::detail {
 
 namespace {
 
-struct saved_action {
-    int number;
-    bool installed;
-    struct sigaction before;
-};
+std::terminate_handler terminate_before = nullptr;
 
-real_environment::atomic<completion_latch*> target{nullptr};
-real_environment::atomic<int> pending{0};
-real_environment::atomic<int> inside{0};
-std::array<saved_action, 2> saved{{{SIGINT, false, {}}, {SIGTERM, false, {}}}};
-
-extern "C" void weft_note_signal(int number) {
-    int saved_errno = errno;
-    pending.store(number, std::memory_order_release);                  // N1
-    inside.fetch_add(1, std::memory_order_seq_cst);                    // N3
-    completion_latch* latch = target.load(std::memory_order_seq_cst);  // N1 N3
-    if (latch != nullptr) latch->bump();
-    inside.fetch_sub(1, std::memory_order_release);  // N3: the bump is over
-    errno = saved_errno;
+void end_by_signal(int number) noexcept {
+    struct sigaction usual{};
+    usual.sa_handler = SIG_DFL;
+    sigset_t only_this;
+    sigemptyset(&only_this);
+    sigaddset(&only_this, number);
+    if (sigaction(number, &usual, nullptr) != 0) return;
+    if (pthread_sigmask(SIG_UNBLOCK, &only_this, nullptr) != 0) return;
+    raise(number);
 }
 
-void install() noexcept {
-    for (saved_action& s : saved) {
-        if (sigaction(s.number, nullptr, &s.before) != 0 || s.before.sa_handler != SIG_DFL)
-            continue;
-        struct sigaction mine{};
-        mine.sa_handler = &weft_note_signal;
-        sigemptyset(&mine.sa_mask);
-        mine.sa_flags = SA_RESTART;
-        s.installed = sigaction(s.number, &mine, nullptr) == 0;
-    }
-}
-
-void restore() noexcept {
-    for (saved_action& s : saved) {
-        if (!s.installed) continue;
-        s.installed = false;
-        struct sigaction now{};
-        if (sigaction(s.number, nullptr, &now) != 0 || now.sa_handler != &weft_note_signal) {
-            continue;  // the program has put its own in the place
+/// A program that does not catch `interrupted` ends as it would have ended without us.
+[[noreturn]] void terminate_interrupted() {
+    if (std::exception_ptr uncaught = std::current_exception()) {
+        try {
+            std::rethrow_exception(uncaught);
+        } catch (const interrupted& by) {
+            end_by_signal(by.signal_number());
+        } catch (...) {
+            // the handler before us says what it was
         }
-        sigaction(s.number, &s.before, nullptr);
     }
+    terminate_before();
+    std::abort();
 }
 
 }  // namespace
 
-signal_watch::signal_watch(completion_latch& latch) noexcept {
-    completion_latch* nobody = nullptr;
-    active_ = target.compare_exchange_strong(nobody, &latch, std::memory_order_acq_rel,  // N1
-                                             std::memory_order_relaxed);  // another watches
-    if (!active_) return;
-    pending.store(0, std::memory_order_release);  // N1
-    install();
+bool is_main_thread() noexcept {
+#if defined(__linux__)
+    return getpid() == syscall(SYS_gettid);
+#else
+    return pthread_main_np() != 0;
+#endif
+}
+
+void throw_interrupted(int number) {
+    static const bool installed = [] {
+        terminate_before = std::set_terminate(&terminate_interrupted);
+        return true;
+    }();
+    static_cast<void>(installed);
+    throw interrupted(number);
+}
+
+/// What all watches have in common.
+struct signal_watch::registry {
+    struct action {
+        int number;
+        bool installed;
+        struct sigaction before;
+    };
+
+    static void note(int number) noexcept {
+        int saved_errno = errno;
+        inside.fetch_add(1, std::memory_order_seq_cst);                // N3
+        signal_watch* watch = target.load(std::memory_order_seq_cst);  // N1 N3
+        if (watch != nullptr) {
+            watch->pending_.store(number, std::memory_order_release);  // N1
+            watch->latch_.bump();
+        }
+        inside.fetch_sub(1, std::memory_order_release);  // N3: the bump is over
+        errno = saved_errno;
+    }
+
+    static void install(action& of) noexcept {
+        if (sigaction(of.number, nullptr, &of.before) != 0 || of.before.sa_handler != SIG_DFL)
+            return;
+        struct sigaction mine{};
+        mine.sa_handler = &note;
+        sigemptyset(&mine.sa_mask);
+        mine.sa_flags = SA_RESTART;
+        of.installed = sigaction(of.number, &mine, nullptr) == 0;
+    }
+
+    static void restore(action& of) noexcept {
+        of.installed = false;
+        struct sigaction now{};
+        if (sigaction(of.number, nullptr, &now) != 0 || now.sa_handler != &note) {
+            return;  // the program has put its own in the place
+        }
+        sigaction(of.number, &of.before, nullptr);
+    }
+
+    /// From here on signals are told to the first of the list. The mutex is held.
+    static void tell_the_first() noexcept {
+        signal_watch* now = first != nullptr && !first->has_taken_ ? first : nullptr;
+        auto is_watched = [now](const action& a) {
+            return now != nullptr && (now->asked_for_ || a.number == SIGINT);
+        };
+        for (action& a : actions) {
+            if (a.installed && !is_watched(a)) restore(a);
+        }
+        target.store(now, std::memory_order_seq_cst);          // N1 N3
+        while (inside.load(std::memory_order_seq_cst) != 0) {  // N3
+            std::this_thread::yield();                         // a handler is a few instructions
+        }
+        for (action& a : actions) {
+            if (!a.installed && is_watched(a)) install(a);
+        }
+    }
+
+    static inline constinit real_environment::atomic<signal_watch*> target{nullptr};
+    static inline constinit real_environment::atomic<int> inside{0};
+    static inline constinit std::mutex mutex;
+    static inline constinit signal_watch* first = nullptr;
+    static inline constinit std::array<action, 2> actions{
+        {{SIGINT, false, {}}, {SIGTERM, false, {}}}};
+};
+
+signal_watch::signal_watch(completion_latch& latch, bool asked_for) noexcept
+    : latch_(latch), asked_for_(asked_for) {
+    const std::scoped_lock hold{registry::mutex};
+    signal_watch** place = &registry::first;
+    while (*place != nullptr && (*place)->asked_for_ >= asked_for) place = &(*place)->next_;
+    next_ = *place;
+    *place = this;
+    registry::tell_the_first();
 }
 
 signal_watch::~signal_watch() {
-    if (!active_) return;
-    restore();
-    target.store(nullptr, std::memory_order_seq_cst);      // N1 N3
-    while (inside.load(std::memory_order_seq_cst) != 0) {  // N3
-        std::this_thread::yield();                         // a handler is a few instructions
-    }
+    if (int number = stop()) kill(getpid(), number);
 }
 
 int signal_watch::take() noexcept {
-    if (!active_ || taken_ != 0) return 0;
-    taken_ = pending.exchange(0, std::memory_order_acq_rel);  // N1
-    if (taken_ != 0) restore();
-    return taken_;
+    if (has_taken_ || pending_.load(std::memory_order_acquire) == 0) return 0;  // N1
+    const std::scoped_lock hold{registry::mutex};
+    has_taken_ = true;
+    registry::tell_the_first();
+    return pending_.exchange(0, std::memory_order_acq_rel);  // N1
+}
+
+int signal_watch::stop() noexcept {
+    if (!is_listed_) return 0;
+    is_listed_ = false;
+    const std::scoped_lock hold{registry::mutex};
+    signal_watch** place = &registry::first;
+    while (*place != this) place = &(*place)->next_;
+    *place = next_;
+    registry::tell_the_first();
+    return pending_.exchange(0, std::memory_order_acq_rel);  // N1
+}
+
+void signal_watch::hold_list() { registry::mutex.lock(); }
+
+void signal_watch::release_list() { registry::mutex.unlock(); }
+
+void signal_watch::forget_all() noexcept {
+    registry::inside.store(0, std::memory_order_relaxed);  // N4: the only thread
+    registry::first = nullptr;
+    registry::tell_the_first();
 }
 
 }  // namespace weft::detail

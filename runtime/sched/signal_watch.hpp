@@ -1,30 +1,64 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the weft authors
 
-// Turns the first SIGINT or SIGTERM into a bump of a completion latch. One watch at a time in the
-// process; a signal that is ignored or handled by the program itself is left alone.
+// Turns the first SIGINT, or SIGTERM where that is asked for, into a bump of the latch that a
+// thread waits on for its main task. A signal that the program ignores or handles itself is left
+// alone. Where several threads watch, a signal is told to one: to the first that was asked to
+// watch, or else to the main thread.
+//
+// Protocol: signal watch                                       checked by: tests/unit/sched
+// Roles      watches (threads that block for a main task) · the signal handler, on any thread
+// Words      target: the watch that is told, nullptr: none · pending (of a watch): what it was told
+//            inside: handlers that may hold what they read from target
+// Fields     the list of watches, what was installed before → the list's mutex
+// Invariants N2 a handler touches lock-free words and a latch only, and keeps errno.
+//            N4 a fork's child has no watch, no handler of ours, and a free mutex.
+// Edges      N1 the target is set before the handlers are installed and cleared after they are
+//               gone; pending is written before the latch is bumped
+//            N3 store-load pair: handler {count itself inside, read target} against watch {change
+//               target, read inside}: a handler that still got the old one is waited for.
+// Shutdown   leave the list, let the next one be told, wait until nobody is inside. A handler on
+//            the watch's own thread runs to its end first, so this cannot wait for itself.
 #pragma once
 
 #include "sched/completion_latch.hpp"
 
 namespace weft::detail {
 
+/// Whether this is the thread that main() runs on.
+[[nodiscard]] bool is_main_thread() noexcept;
+
+/// Throws weft::interrupted. If nobody catches it the process ends by that signal, not by SIGABRT.
+[[noreturn]] void throw_interrupted(int number);
+
 class signal_watch {
 public:
-    explicit signal_watch(completion_latch& latch) noexcept;
+    /// `latch` outlives it.
+    signal_watch(completion_latch& latch, bool asked_for) noexcept;
     signal_watch(const signal_watch&) = delete;
     signal_watch& operator=(const signal_watch&) = delete;
-    /// Restores what was there.
+    /// What came and nobody asked for has its effect now.
     ~signal_watch();
 
-    /// The signal that came, once; 0 if none. Its default effect is back from then on.
+    /// The signal that came, once; 0 if none. Signals have their default effect from then on.
     [[nodiscard]] int take() noexcept;
-    /// The signal that take() gave, 0 if none yet.
-    [[nodiscard]] int taken() const noexcept { return taken_; }
+    /// Ends the watch: what was there before is restored. The signal that came and was not taken.
+    [[nodiscard]] int stop() noexcept;
+
+    // Around fork(): see sched/fork_guard.hpp.
+    static void hold_list();
+    static void release_list();
+    static void forget_all() noexcept;  // while held
 
 private:
-    bool active_ = false;
-    int taken_ = 0;
+    struct registry;
+
+    completion_latch& latch_;
+    signal_watch* next_ = nullptr;
+    const bool asked_for_;
+    bool is_listed_ = true;
+    bool has_taken_ = false;
+    real_environment::atomic<int> pending_{0};
 };
 
 }  // namespace weft::detail

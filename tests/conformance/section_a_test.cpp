@@ -210,7 +210,7 @@ TEST_CASE("C012 SIGINT cancels main, and run throws that it was interrupted") {
         event_log log;
         int number = 0;
         try {
-            run(waits_until_interrupted(log), {.workers = workers, .handle_signals = true});
+            run(waits_until_interrupted(log), {.workers = workers});
         } catch (const interrupted& i) {
             number = i.signal_number();
         }

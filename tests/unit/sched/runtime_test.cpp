@@ -132,37 +132,6 @@ coro<> spawns_into(runtime& other, std::atomic<unsigned>& ran) {
     co_return;
 }
 
-coro<> waits_for_signal(gate& ready, std::string& seen) {
-    ready.open();
-    try {
-        co_await sleep(far);
-    } catch (const cancelled& c) {
-        seen = c.reason();
-        throw;
-    }
-}
-
-coro<> raises(gate& ready, int number) {
-    co_await ready;
-    ::kill(::getpid(), number);
-}
-
-coro<> main_under_signal(int number, std::string& seen) {
-    gate ready;
-    task<> raiser = create_task(raises(ready, number));
-    co_await waits_for_signal(ready, seen);
-}
-
-coro<int> swallows_signal(int number) {
-    std::string seen;
-    try {
-        co_await main_under_signal(number, seen);
-    } catch (const cancelled&) {
-        co_return 9;
-    }
-    co_return 1;
-}
-
 }  // namespace
 
 TEST_CASE("a runtime has the workers it was asked for") {
@@ -387,59 +356,4 @@ TEST_CASE("a runtime that is destroyed by its own task stops the program with a 
     });
     CHECK(result.signal == SIGABRT);
     CHECK(result.output.find("destroyed by one of its own tasks") != std::string::npos);
-}
-
-TEST_CASE("SIGINT and SIGTERM cancel the main task") {
-    if (signals_are_deferred()) return;
-    int number = GENERATE(SIGINT, SIGTERM);
-    child_result result = in_child([number] {
-        std::string seen;
-        try {
-            run(main_under_signal(number, seen), {.workers = 2, .handle_signals = true});
-        } catch (const interrupted& i) {
-            bool right =
-                i.signal_number() == number && seen == (number == SIGINT ? "SIGINT" : "SIGTERM");
-            return right ? 3 : 4;
-        }
-        return 5;
-    });
-    CHECK(result.exit_code == 3);
-}
-
-TEST_CASE("a main task that handles the signal returns normally, and a second one is deadly") {
-    if (signals_are_deferred()) return;
-    child_result handled = in_child(
-        [] { return run(swallows_signal(SIGTERM), {.workers = 1, .handle_signals = true}); });
-    CHECK(handled.exit_code == 9);
-    child_result deadly = in_child([] {
-        auto ignores_one = []() -> coro<> {
-            std::string seen;
-            try {
-                co_await main_under_signal(SIGINT, seen);
-            } catch (const cancelled&) {
-            }
-            gate again;
-            again.open();
-            co_await raises(again, SIGINT);
-            co_await sleep(far);
-        };
-        run(ignores_one(), {.workers = 1, .handle_signals = true});
-        return 1;
-    });
-    CHECK(deadly.signal == SIGINT);
-}
-
-TEST_CASE("a signal that the process ignores stays ignored") {
-    child_result result = in_child([] {
-        signal(SIGINT, SIG_IGN);
-        auto survives = []() -> coro<int> {
-            gate ready;
-            ready.open();
-            co_await raises(ready, SIGINT);
-            co_await yield();
-            co_return 8;
-        };
-        return run(survives(), {.workers = 1, .handle_signals = true});
-    });
-    CHECK(result.exit_code == 8);
 }
