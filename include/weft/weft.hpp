@@ -27,6 +27,7 @@
 #include "weft/task/checkpoint.hpp"
 #include "weft/task/create_task.hpp"
 #include "weft/task/future.hpp"
+#include "weft/task/is_copyable.hpp"
 #include "weft/task/task_local.hpp"
 #include "weft/task/with_cleanup.hpp"
 #include "weft/time/cancel_scope.hpp"

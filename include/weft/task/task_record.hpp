@@ -4,17 +4,14 @@
 // The control block of a task with room for its value, and what happens at the end of its body.
 #pragma once
 
-#include <concepts>
 #include <coroutine>
 #include <cstddef>
 #include <exception>
 #include <memory>
-#include <optional>
-#include <tuple>
 #include <type_traits>
 #include <utility>
-#include <variant>
 
+#include "weft/task/is_copyable.hpp"
 #include "weft/task/task_state.hpp"
 
 namespace weft::detail {
@@ -37,29 +34,6 @@ template <>
 struct value_storage<void> {
     void destroy() noexcept {}
 };
-
-/// Whether a T can be copied. A container says yes whatever it holds: so its elements are asked.
-template <class T>
-struct is_copyable : std::bool_constant<std::copy_constructible<T>> {};
-template <class T>
-    requires(requires(T& range) {
-        typename T::value_type;
-        range.begin();
-        range.end();
-    } && !std::same_as<T, typename T::value_type>)
-struct is_copyable<T>
-    : std::bool_constant<std::copy_constructible<T> && is_copyable<typename T::value_type>::value> {
-};
-
-template <class... Ts>
-    requires(sizeof...(Ts) != 0)
-struct is_copyable<std::tuple<Ts...>> : std::conjunction<is_copyable<Ts>...> {};
-template <class T, class U>
-struct is_copyable<std::pair<T, U>> : std::conjunction<is_copyable<T>, is_copyable<U>> {};
-template <class T>
-struct is_copyable<std::optional<T>> : is_copyable<T> {};
-template <class... Ts>
-struct is_copyable<std::variant<Ts...>> : std::conjunction<is_copyable<Ts>...> {};
 
 /// The control block with room for the value.
 template <class T>

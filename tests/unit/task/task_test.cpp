@@ -24,6 +24,18 @@ static_assert(sizeof(void*) != 8 || sizeof(weft::detail::task_record<std::uint64
 
 namespace {
 
+/// It cannot be copied, and does not say so.
+struct owner_of_many {
+    std::vector<std::unique_ptr<int>> owned;
+};
+
+}  // namespace
+
+template <>
+struct weft::is_copyable<owner_of_many> : std::false_type {};
+
+namespace {
+
 using lines = std::vector<std::string>;
 
 coro<> awaits_a_task(gate& g) {
@@ -133,6 +145,7 @@ coro<> several_take_one_value(bool alone) {
         gives_what_claims_to_be_copyable<std::optional<std::pair<int, pointers>>>()));
     static_cast<void>(co_await create_task(
         gives_what_claims_to_be_copyable<std::variant<int, std::tuple<pointers>>>()));
+    static_cast<void>(co_await create_task(gives_what_claims_to_be_copyable<owner_of_many>()));
     if (alone) CHECK(copies == 0);  // with others, who ends a task may hold it for a moment more
 }
 
