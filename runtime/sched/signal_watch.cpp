@@ -82,13 +82,19 @@ struct signal_watch::registry {
         struct sigaction before;
     };
 
+    static bool takes(const signal_watch* watch, int number) noexcept {
+        return watch != nullptr && (watch->asked_for_ || number == SIGINT);
+    }
+
     static void note(int number) noexcept {
         int saved_errno = errno;
         inside.fetch_add(1, std::memory_order_seq_cst);                // N3
         signal_watch* watch = target.load(std::memory_order_seq_cst);  // N1 N3
-        if (watch != nullptr) {
+        if (takes(watch, number)) {
             watch->pending_.store(number, std::memory_order_release);  // N1
             watch->latch_.bump();
+        } else {
+            raise(number);  // after this handler: what was there before is back
         }
         inside.fetch_sub(1, std::memory_order_release);  // N3: the bump is over
         errno = saved_errno;
@@ -116,18 +122,15 @@ struct signal_watch::registry {
     /// From here on signals are told to the first of the list. The mutex is held.
     static void tell_the_first() noexcept {
         signal_watch* now = first != nullptr && !first->has_taken_ ? first : nullptr;
-        auto is_watched = [now](const action& a) {
-            return now != nullptr && (now->asked_for_ || a.number == SIGINT);
-        };
         for (action& a : actions) {
-            if (a.installed && !is_watched(a)) restore(a);
+            if (a.installed && !takes(now, a.number)) restore(a);
         }
         target.store(now, std::memory_order_seq_cst);          // N1 N3
         while (inside.load(std::memory_order_seq_cst) != 0) {  // N3
             std::this_thread::yield();                         // a handler is a few instructions
         }
         for (action& a : actions) {
-            if (!a.installed && is_watched(a)) install(a);
+            if (!a.installed && takes(now, a.number)) install(a);
         }
     }
 
