@@ -71,6 +71,29 @@ context_ref task_context::passed_on(const task_context* map) noexcept {
     return context_ref::share(has_two ? map->inherited_.get() : map);
 }
 
+context_ref task_context::entered(const task_context* map,
+                                  std::shared_ptr<const std::uint64_t> number) {
+    return changed(map, inheritance::none, {context_mark, std::move(number)});
+}
+
+std::uint64_t task_context::context_number() const noexcept {
+    if (!is_private_ || values_.front().variable != context_mark) return 0;
+    return *static_cast<const std::uint64_t*>(values_.front().held.get());
+}
+
+task_state* settable_task() noexcept {
+    const worker_port* const here = this_worker();
+    const runnable* const self = here == nullptr ? nullptr : here->current.get();
+    if (self == nullptr || self != self->owner || here->local_join != nullptr) return nullptr;
+    return self->owner;
+}
+
+std::uint64_t place_of(const task_state& task) noexcept {
+    const task_context* const map = task.context();
+    const std::uint64_t number = map != nullptr ? map->context_number() : 0;
+    return number != 0 ? number : task.id();
+}
+
 context_ref context_to_pass_on() noexcept {
     const runnable* self = current_runnable();
     if (self == nullptr || !self->owner->has_extras()) return {};
