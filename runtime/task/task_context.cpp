@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "weft/task/masked_run.hpp"
 #include "weft/task/task_state.hpp"
 
 namespace weft::detail {
@@ -83,7 +84,10 @@ std::uint64_t task_context::context_number() const noexcept {
 
 task_state* settable_task() noexcept {
     const worker_port* const here = this_worker();
-    const runnable* const self = here == nullptr ? nullptr : here->current.get();
+    const runnable* self = here == nullptr ? nullptr : here->current.get();
+    // A shielded clean-up runs in the place of whoever awaits it.
+    while (self != nullptr && self->ops == &masked_runnable::kind)
+        self = static_cast<const masked_runnable*>(self)->awaiting;
     if (self == nullptr || self != self->owner || here->local_join != nullptr) return nullptr;
     return self->owner;
 }
