@@ -25,6 +25,7 @@
 #include "weft/task/await_chain.hpp"
 #include "weft/task/call_soon.hpp"
 #include "weft/task/checkpoint.hpp"
+#include "weft/task/context.hpp"
 #include "weft/task/create_task.hpp"
 #include "weft/task/future.hpp"
 #include "weft/task/is_copyable.hpp"

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "weft/task/masked_run.hpp"
 #include "weft/task/task_state.hpp"
 
 namespace weft::detail {
@@ -69,6 +70,32 @@ context_ref task_context::changed(const task_context* before, inheritance how, v
 context_ref task_context::passed_on(const task_context* map) noexcept {
     const bool has_two = map != nullptr && map->is_private_;
     return context_ref::share(has_two ? map->inherited_.get() : map);
+}
+
+context_ref task_context::entered(const task_context* map,
+                                  std::shared_ptr<const std::uint64_t> number) {
+    return changed(map, inheritance::none, {context_mark, std::move(number)});
+}
+
+std::uint64_t task_context::context_number() const noexcept {
+    if (!is_private_ || values_.front().variable != context_mark) return 0;
+    return *static_cast<const std::uint64_t*>(values_.front().held.get());
+}
+
+task_state* settable_task() noexcept {
+    const worker_port* const here = this_worker();
+    const runnable* self = here == nullptr ? nullptr : here->current.get();
+    // A shielded clean-up runs in the place of whoever awaits it.
+    while (self != nullptr && self->ops == &masked_runnable::kind)
+        self = static_cast<const masked_runnable*>(self)->awaiting;
+    if (self == nullptr || self != self->owner || here->local_join != nullptr) return nullptr;
+    return self->owner;
+}
+
+std::uint64_t place_of(const task_state& task) noexcept {
+    const task_context* const map = task.context();
+    const std::uint64_t number = map != nullptr ? map->context_number() : 0;
+    return number != 0 ? number : task.id();
 }
 
 context_ref context_to_pass_on() noexcept {

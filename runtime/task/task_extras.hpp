@@ -29,7 +29,7 @@ struct task_extras {
     callback_token last_token = 0;       // guarded by mutex
     bool runner_registered = false;      // guarded by mutex
     std::shared_ptr<failure_sink> sink;  // written by the finisher before the outcome is published
-    context_ref context;                 // see task_state::exchange_context
+    context_ref context;  // guarded by mutex, but for the task, which alone exchanges it, to read
 };
 
 }  // namespace weft::detail

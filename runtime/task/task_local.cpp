@@ -20,14 +20,6 @@ namespace detail {
 
 namespace {
 
-/// The task that runs on this thread; null in a child of a join too, whose siblings may run now.
-task_state* settable_task() noexcept {
-    const worker_port* const here = this_worker();
-    const runnable* const self = here == nullptr ? nullptr : here->current.get();
-    if (self == nullptr || self != self->owner || here->local_join != nullptr) return nullptr;
-    return self->owner;
-}
-
 task_state& require_settable_task() {
     if (task_state* const task = settable_task()) return *task;
     if (current_runnable() == nullptr) {
@@ -59,7 +51,7 @@ task_local_token set_local(inheritance how, task_context::value to) {
     const std::uint64_t variable = to.variable;
     context_ref after = task_context::changed(task.context(), how, std::move(to));
     context_ref before = task.exchange_context(after);
-    return {variable, how, task.id(), std::move(before), std::move(after)};
+    return {variable, how, place_of(task), std::move(before), std::move(after)};
 }
 
 void reset_local(std::uint64_t variable, task_local_token& by) {
@@ -68,8 +60,9 @@ void reset_local(std::uint64_t variable, task_local_token& by) {
     if (by.variable_ != variable) {
         throw usage_error("this task_local_token comes from another variable: reset that one");
     }
-    if (by.task_ != task.id()) {
-        throw usage_error("this task_local_token comes from another task: reset it there");
+    if (by.place_ != place_of(task)) {
+        throw usage_error(
+            "this task_local_token comes from another task or another context: reset it there");
     }
     // Where nothing else was set meanwhile, nothing need be made.
     if (task.context() != by.after_.get()) {
@@ -94,8 +87,9 @@ void throw_not_set(const std::source_location& variable) {
 
 task_local_scope::~task_local_scope() {
     const detail::task_state* const task = detail::settable_task();
-    WEFT_CHECK(task != nullptr && task->id() == token_.task_,
-               "a task_local_scope ended outside of its task: keep it a local variable there");
+    WEFT_CHECK(task != nullptr && detail::place_of(*task) == token_.place_,
+               "a task_local_scope ended outside of its task or context: keep it a local variable "
+               "there");
     detail::reset_local(token_.variable_, token_);
 }
 

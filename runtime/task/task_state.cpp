@@ -339,13 +339,17 @@ const task_context* task_state::context() const noexcept {
     return more != nullptr ? more->context.get() : context_of(word);
 }
 
-context_ref task_state::exchange_context(context_ref fresh) noexcept {
+/// Not inlined: every task that ends would set up the frame that the lock needs.
+[[gnu::noinline]] context_ref task_state::exchange_context(context_ref fresh) noexcept {
     const auto address = reinterpret_cast<std::uintptr_t>(fresh.get());
     const std::uintptr_t wanted = address == 0 ? 0 : address | context_mark;
     std::uintptr_t present = extras_.load(std::memory_order_acquire);  // T4
     for (;;) {
-        if (task_extras* const more = extras_of(present))
+        if (task_extras* const more = extras_of(present)) {
+            if (more->context.get() == fresh.get()) return fresh;  // both null, mostly
+            std::lock_guard guard{more->mutex};
             return std::exchange(more->context, std::move(fresh));
+        }
         if (extras_.compare_exchange_weak(present, wanted, std::memory_order_acq_rel,  // T4
                                           std::memory_order_acquire)) {                // T4
             static_cast<void>(fresh.release());

@@ -8,6 +8,7 @@
 // expect: local variable 'spawned'
 // expect: local variable 'lazy'
 // expect: local variable 'later'
+// expect: local variable 'in_a_context'
 // expect: local variable 'joined'
 // expect: local variable 'gathered'
 // expect: local variable 'limited'
@@ -36,13 +37,14 @@ weft::task<int> starts_with_its_own() {
 }
 #endif
 
-weft::coro<> starts(weft::runtime& elsewhere, const weft::strand& s,
+weft::coro<> starts(weft::runtime& elsewhere, const weft::strand& s, const weft::context& c,
                     std::function<weft::coro<int>(const std::string&)> function) {
 #ifndef WEFT_CONTROL
     auto started = weft::create_task(reads("x"), {.name = "reader"});
     auto spawned = elsewhere.spawn(reads(std::string("x")));
     weft::coro<int> lazy = reads("x");
     auto later = s.run(reads("x"));
+    auto in_a_context = weft::create_task(c.run(reads("x")));
     auto joined = weft::when_all(reads("x"), owns("y"));
     auto gathered = weft::gather(owns("x"), reads("y"));
     auto limited = weft::with_timeout(1s, reads("x"));
@@ -54,6 +56,7 @@ weft::coro<> starts(weft::runtime& elsewhere, const weft::strand& s,
     auto owner = weft::create_task(owns("x"));
     auto given = weft::create_task(reads, std::string("x"));
     auto on_a_strand = s.run(reads, std::string("x"));
+    auto within_a_context = weft::create_task(c.run(reads, std::string("x")));
     auto of_a_container = weft::parallel_for(std::vector<int>{1, 2}, [](int) {});
     weft::any_task any = weft::create_task(function(local));
     // These end within the statement.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the weft authors
 
-// Section C: task-local values.
+// Section C: task-local values and contexts.
 #include "weft/task/task_local.hpp"
 
 #include <atomic>
@@ -42,6 +42,43 @@ coro<> sets_after_the_creation() {
     const std::string inside = co_await sets_other(kept);
     CHECK(inside == "yes");
     CHECK(answer.get() == "other");
+}
+
+coro<std::string> sets_answer(std::string to) {
+    std::string found = answer.get();
+    co_await yield();
+    answer.set(std::move(to));
+    co_await sleep(unit() / 10);
+    co_return found;
+}
+
+coro<> shares_a_context() {
+    answer.set("the creator's");
+    const context shared = copy_context();
+    answer.set("later");
+
+    const std::string first = co_await create_task(shared.run(sets_answer("the first task's")));
+    CHECK(first == "the creator's");
+    CHECK(shared.get(answer) == "the first task's");
+    CHECK(answer.get() == "later");
+
+    // A second task begins with what the first has set; both at one time are refused.
+    task<std::string> second = create_task(shared.run(sets_answer("the second task's")));
+    CHECK_THROWS_AS(shared.run(sets_answer("nobody's")), usage_error);
+    const std::string copied = co_await create_task(shared.copy().run(sets_answer("a copy's")));
+    const std::string found = co_await second;
+    CHECK(copied == "the first task's");
+    CHECK(found == "the first task's");
+    CHECK(shared.get(answer) == "the second task's");
+    CHECK(answer.get() == "later");
+
+    gate called;
+    call_soon([&called, shared] {
+        shared.run([] { answer.set(answer.get() + " and a callback's"); });
+        called.open();
+    });
+    co_await called;
+    CHECK(shared.get(answer) == "the second task's and a callback's");
 }
 
 const task_local<int> number{-1};
@@ -95,6 +132,10 @@ coro<> registers_a_callback() {
 TEST_CASE("C033 a task begins with its creator's values, and both go their own ways") {
     on_workers(multi,
                [](unsigned workers) { run(sets_after_the_creation(), {.workers = workers}); });
+}
+
+TEST_CASE("C034 a task that is given a context runs in it, and leaves there what it sets") {
+    on_workers(multi, [](unsigned workers) { run(shares_a_context(), {.workers = workers}); });
 }
 
 TEST_CASE("C035 task-local values stay with tasks that migrate") {

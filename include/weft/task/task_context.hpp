@@ -6,7 +6,8 @@
 // value is to go on with another map; so neither sees what the other sets from then on.
 //
 // Protocol: context count                 checked by: tests/stress/task_local_stress_test.cpp, TSan
-// Roles      holders (any thread): tasks, tokens, done-callbacks, the runtime for its main tasks
+// Roles      holders (any thread): tasks, tokens, done-callbacks, contexts, the runtime for its
+//            main tasks
 // Words      references: holders
 // Edges      X1 drop release → last drop acquire: every use of the map is before its end
 // Shutdown   the values go with the last holder, on its thread
@@ -28,6 +29,7 @@ enum class inheritance : std::uint8_t { copied, none };
 namespace detail {
 
 class task_context;
+class task_state;
 
 /// Owning pointer to a shared map; null: no value is set.
 class context_ref {
@@ -80,9 +82,17 @@ public:
     /// What a task gets that is created where these values are set; of null, null.
     [[nodiscard]] static context_ref passed_on(const task_context* map) noexcept;
 
+    /// `map` for a task that enters the context of that number: a value of its own, which no task
+    /// inherits, says so. Throws std::bad_alloc.
+    [[nodiscard]] static context_ref entered(const task_context* map,
+                                             std::shared_ptr<const std::uint64_t> number);
+    /// The context that the task is in whose values these are; 0: none.
+    [[nodiscard]] std::uint64_t context_number() const noexcept;
+
 private:
     friend context_ref;
-    using values = std::vector<value>;  // ordered by variable
+    using values = std::vector<value>;                // ordered by variable
+    static constexpr std::uint64_t context_mark = 0;  // no variable's number
 
     explicit task_context(values set) noexcept : values_(std::move(set)) {}
     task_context(values set, context_ref behind) noexcept
@@ -99,6 +109,12 @@ private:
 /// What a task gets that is created here, or a callback that is registered here: the values of the
 /// task that runs on this thread, none outside of tasks.
 [[nodiscard]] context_ref context_to_pass_on() noexcept;
+/// The task that runs on this thread, if it may set values; null outside of tasks, and in a child
+/// of a join, whose siblings may run now.
+[[nodiscard]] task_state* settable_task() noexcept;
+/// Whose values `task`, which runs on this thread, sets: its own, then its id, or those of the
+/// context that it is in, then that one's number. No two are equal.
+[[nodiscard]] std::uint64_t place_of(const task_state& task) noexcept;
 
 }  // namespace detail
 

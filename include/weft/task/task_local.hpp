@@ -17,6 +17,8 @@
 
 namespace weft {
 
+class context;
+
 /// Takes one set() back: see task_local::reset. It keeps the values of the time before alive.
 class task_local_token;
 
@@ -38,7 +40,7 @@ class task_local_token {
 public:
     task_local_token(task_local_token&& other) noexcept
         : variable_(other.variable_),
-          task_(other.task_),
+          place_(other.place_),
           how_(other.how_),
           used_(std::exchange(other.used_, true)),
           before_(std::move(other.before_)),
@@ -50,16 +52,16 @@ private:
     friend task_local_token detail::set_local(inheritance how, detail::task_context::value to);
     friend void detail::reset_local(std::uint64_t variable, task_local_token& by);
 
-    task_local_token(std::uint64_t variable, inheritance how, std::uint64_t task,
+    task_local_token(std::uint64_t variable, inheritance how, std::uint64_t place,
                      detail::context_ref before, detail::context_ref after) noexcept
         : variable_(variable),
-          task_(task),
+          place_(place),
           how_(how),
           before_(std::move(before)),
           after_(std::move(after)) {}
 
     std::uint64_t variable_;
-    std::uint64_t task_;
+    std::uint64_t place_;  // the task, or the context that it was in: see place_of
     inheritance how_;
     bool used_ = false;
     detail::context_ref before_;
@@ -71,7 +73,8 @@ public:
     explicit task_local_scope(task_local_token token) noexcept : token_(std::move(token)) {}
     task_local_scope(const task_local_scope&) = delete;
     task_local_scope& operator=(const task_local_scope&) = delete;
-    /// Ends the process, with a sentence, anywhere but in the task that set the value.
+    /// Ends the process, with a sentence, anywhere but in the task, and the context, that the value
+    /// was set in.
     ~task_local_scope();
 
 private:
@@ -92,7 +95,8 @@ private:
 /// call_soon and its like, has the values of whoever registered it, at that time, and keeps to
 /// itself what it sets. The main tasks of one runtime have values in common: each begins with those
 /// that the last one to end has left. Tasks and callbacks that a thread without a task starts begin
-/// with none, and so does what is posted to a strand.
+/// with none, and so does what is posted to a strand. Who is to see later what a task has set gives
+/// it a context to run in (weft/task/context.hpp).
 ///
 /// A value is destroyed on whatever thread its last holder goes: the last of the tasks and
 /// callbacks that have it, of the tokens, or the runtime. A task lets go of its own before it
@@ -138,8 +142,8 @@ public:
         return detail::set_local(how_, {id_, std::make_shared<const T>(std::move(value))});
     }
     /// Gives the variable the value again, or the want of one, that it had before that set().
-    /// Throws usage_error if that was another variable or another task, or was reset before; as
-    /// set().
+    /// Throws usage_error if that was another variable, another task or another context, or was
+    /// reset before; as set(). What was set in a context may be reset by whoever is in it then.
     void reset(task_local_token&& by) const { detail::reset_local(id_, by); }
     /// The same by scope, across awaits as well: `const auto scope = user.with(name);`. The scope
     /// belongs to the task and ends in it. Throws as set(); at its end, where something else was
@@ -149,6 +153,8 @@ public:
     }
 
 private:
+    friend context;
+
     const std::uint64_t id_ = detail::next_variable();
     const std::optional<T> default_;
     const inheritance how_;

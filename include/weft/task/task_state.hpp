@@ -27,7 +27,8 @@
 //            T2 add publishes the node → close acquires the list
 //            T3 close publishes the outcome to an adder who finds the list closed
 //            T4 extras' exchanges: what is there is whole. Anybody may put the seldom-needed part
-//               there; the values are exchanged by the task alone, before by whoever makes it
+//               there; the values are exchanged by the task alone, before by whoever makes it, and
+//               in that part under its mutex, so that anybody may copy them there
 // Shutdown   a handle may outlive its runtime: the block then refers to nothing of it but the
 //            failure handler, which it shares.
 #pragma once

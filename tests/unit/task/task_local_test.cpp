@@ -212,6 +212,37 @@ coro<> times_out() {
     CHECK(user.get() == "ann");
 }
 
+coro<> yields() { co_await yield(); }
+
+coro<> sets_to_clean_up(bool* may_set) {
+    try {
+        user.set("clean-up");
+    } catch (const usage_error&) {
+        co_return;
+    }
+    co_await yield();
+    *may_set = user.get() == "clean-up";
+}
+
+coro<bool> cleans_up(bool shielded) {
+    bool may_set = false;
+    const auto clean = [&may_set] { return sets_to_clean_up(&may_set); };
+    co_await with_cleanup(yields(), clean, {.shielded = shielded});
+    co_return may_set;
+}
+
+coro<> cleans_up_as_the_task() {
+    for (bool shielded : {false, true}) {
+        user.set("task");
+        const bool may_set = co_await cleans_up(shielded);
+        CHECK(may_set);
+        CHECK(user.get() == "clean-up");
+        auto [first, second] = co_await when_all(cleans_up(shielded), cleans_up(shielded));
+        CHECK_FALSE(first);
+        CHECK_FALSE(second);
+    }
+}
+
 coro<std::string> spawned(runtime& r) {
     user.set("spawner");
     task<std::string> t = r.spawn(reads_user());
@@ -381,6 +412,10 @@ TEST_CASE("children of when_all and of loops see their task's values and set non
 
 TEST_CASE("an operation with a time limit has its task's values") {
     on_workers(multi, [](unsigned workers) { run(times_out(), {.workers = workers}); });
+}
+
+TEST_CASE("a clean-up sets its task's values, shielded or not, and none in a child of when_all") {
+    on_workers(multi, [](unsigned workers) { run(cleans_up_as_the_task(), {.workers = workers}); });
 }
 
 TEST_CASE("a spawned task has its spawner's values, none if that is no task") {
