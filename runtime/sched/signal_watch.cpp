@@ -94,18 +94,25 @@ struct signal_watch::registry {
             watch->pending_.store(number, std::memory_order_release);  // N1
             watch->latch_.bump();
         } else {
-            raise(number);  // after this handler: what was there before is back
+            // Whoever saved this handler during a call and put it back is rid of it here.
+            struct sigaction now{};
+            if (sigaction(number, nullptr, &now) == 0 && now.sa_handler == &note) {
+                now.sa_handler = SIG_DFL;
+                sigaction(number, &now, nullptr);
+            }
+            raise(number);  // after this handler: what is there now has its turn
         }
         inside.fetch_sub(1, std::memory_order_release);  // N3: the bump is over
         errno = saved_errno;
     }
 
     static void install(action& of) noexcept {
-        if (sigaction(of.number, nullptr, &of.before) != 0 || of.before.sa_handler != SIG_DFL)
-            return;
+        if (sigaction(of.number, nullptr, &of.before) != 0) return;
+        if (of.before.sa_handler == &note) of.before.sa_handler = SIG_DFL;  // put back by others
+        if (of.before.sa_handler != SIG_DFL) return;
         struct sigaction mine{};
         mine.sa_handler = &note;
-        sigemptyset(&mine.sa_mask);
+        sigfillset(&mine.sa_mask);  // another handler might leave by a jump, and `inside` as it is
         mine.sa_flags = SA_RESTART;
         of.installed = sigaction(of.number, &mine, nullptr) == 0;
     }
