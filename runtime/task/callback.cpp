@@ -8,6 +8,7 @@
 
 #include "task/failure_sink.hpp"
 #include "weft/error.hpp"
+#include "weft/task/never_awaited.hpp"
 
 namespace weft::detail {
 
@@ -50,7 +51,9 @@ void callback_state::report_failure() noexcept {
 }
 
 void callback_state::drop_callable() noexcept {
-    if (claim_.try_cancel()) kind_->destroy_callable(*this);
+    if (!claim_.try_cancel()) return;
+    const quiet_drop with_what_it_captured;
+    kind_->destroy_callable(*this);
 }
 
 bool callback_state::cancel() noexcept {
@@ -59,7 +62,10 @@ bool callback_state::cancel() noexcept {
     // Takes the timer away; the record itself ends in its turn, on a worker. The callable last:
     // what it captured may do anything when it goes, so nothing may be left to do here.
     request_cancel(*this, {});
-    kind_->destroy_callable(*this);
+    {
+        const quiet_drop with_what_it_captured;
+        kind_->destroy_callable(*this);
+    }
     drop();
     return true;
 }

@@ -6,7 +6,9 @@
 
 #include <memory>
 #include <optional>
+#include <source_location>
 #include <span>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -60,5 +62,8 @@ private:
 
 /// Follows what `first` waits for.
 [[nodiscard]] await_chain follow(task_describer& with, task_state& first);
+
+/// The function, the name of its file, and the line.
+[[nodiscard]] std::string place_of(const std::source_location& coroutine);
 
 }  // namespace weft::detail

@@ -7,11 +7,12 @@
 #include <chrono>
 #include <cstddef>
 
+#include "task/describe.hpp"
 #include "weft/task/await_chain.hpp"
 
 namespace weft {
 
-namespace {
+namespace detail {
 
 std::string place_of(const std::source_location& coroutine) {
     const std::string_view file = coroutine.file_name();
@@ -20,6 +21,12 @@ std::string place_of(const std::source_location& coroutine) {
     text += file.substr(file.rfind('/') + 1);  // npos + 1 is 0
     return text += ":" + std::to_string(coroutine.line());
 }
+
+}  // namespace detail
+
+namespace {
+
+using detail::place_of;
 
 /// The name, and the id where that does not say it.
 std::string title(std::uint64_t id, const std::string& name) {

@@ -10,6 +10,7 @@
 #include "task/task_extras.hpp"
 #include "weft/task/callback.hpp"
 #include "weft/task/create_task.hpp"
+#include "weft/task/never_awaited.hpp"
 #include "weft/trace/session.hpp"
 
 namespace weft {
@@ -198,6 +199,7 @@ callback_token any_task::add_done_callback(std::move_only_function<void(any_task
 bool any_task::remove_done_callback(callback_token token) const {
     detail::task_extras* more = state().extras_if_any();
     if (more == nullptr) return false;
+    const detail::quiet_drop with_what_it_captured;
     detail::task_extras::callback removed;  // destroyed outside the lock: it is the user's
     std::lock_guard guard{more->mutex};
     auto found = std::ranges::find(more->callbacks, token, &detail::task_extras::callback::token);

@@ -7,6 +7,7 @@
 
 #include "task/task_extras.hpp"
 #include "weft/error.hpp"
+#include "weft/task/never_awaited.hpp"
 #include "weft/task/task.hpp"
 #include "weft/trace/events.hpp"
 
@@ -177,7 +178,7 @@ std::exception_ptr task_state::cancellation() noexcept {
 }
 
 void task_state::discard() noexcept {
-    resume_point.destroy();
+    destroy_quietly(resume_point);
     keep_outcome(cancellation(), outcome_kind::cancelled);
     static_cast<void>(lifecycle.finish(false));
     drop();
@@ -325,6 +326,7 @@ task_state::~task_state() {
 /// The values are in the extras, if there are any.
 void task_state::destroy_extras() noexcept {
     static_cast<void>(exchange_context({}));
+    const quiet_drop callbacks_that_are_not_called;
     delete extras_if_any();
 }
 

@@ -50,6 +50,13 @@ public:
         }
     }
 
+    gather_window(const gather_window&) = delete;
+    gather_window& operator=(const gather_window&) = delete;
+    /// With those that were not to begin any more.
+    ~gather_window() {
+        for (coro<T>& body : bodies_) coro_access::discard(body);
+    }
+
     /// The next child to run; none once all have begun or nothing more is to. Throws `cancelled` to
     /// a lane that was asked to stop if that leaves children unstarted.
     [[nodiscard]] std::optional<std::size_t> claim() {

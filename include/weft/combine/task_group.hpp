@@ -186,7 +186,10 @@ coro<R> run_group(task_group_options options, F body, Args... args) {
     if (main) {
         co_await quiet_await<R>{*main};
         auto& result = coro_access::promise(*main).result;
-        if (result.has_error()) error = result.error();
+        if (result.has_error()) {
+            error = result.error();
+            coro_access::discard(*main);
+        }
     }
     core.leave(error);
     co_await group_exit{core};

@@ -126,6 +126,13 @@ public:
 
     explicit when_any_pack(coro<Ts>... children)
         : when_any_pack(std::index_sequence_for<Ts...>{}, children...) {}
+    when_any_pack(const when_any_pack&) = delete;
+    when_any_pack& operator=(const when_any_pack&) = delete;
+    ~when_any_pack() {
+        for (coro<>& each : contenders_) coro_access::discard(each);
+        if (!begun()) return;  // the children were forgotten; else they are done with
+        std::apply([](coro<Ts>&... child) { (coro_access::discard(child), ...); }, children_);
+    }
     bool await_ready() const noexcept {
         WEFT_CHECK(!begun(), "a when_any is awaited once");
         return false;
@@ -170,6 +177,14 @@ public:
         : when_any_scope(children.size()),
           children_(std::move(children)),
           contenders_(all_contenders()) {}
+    when_any_vector(const when_any_vector&) = delete;
+    when_any_vector& operator=(const when_any_vector&) = delete;
+    ~when_any_vector() {
+        for (std::size_t i = 0; i < contenders_.size(); ++i)
+            coro_access::discard(contenders_.data()[i]);
+        if (!begun()) return;  // as in a pack
+        for (coro<T>& child : children_) coro_access::discard(child);
+    }
     bool await_ready() const noexcept {
         WEFT_CHECK(!begun(), "a when_any is awaited once");
         return false;

@@ -60,7 +60,7 @@ public:
     std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> caller) noexcept {
         detail::runnable& self = caller.promise().in_place();
         // Who awaits is noted in the body itself, and never taken back.
-        WEFT_CHECK(detail::coro_access::promise(body_).caller() == nullptr,
+        WEFT_CHECK(!detail::coro_access::promise(body_).is_entered(),
                    "an io_operation is awaited once");
         detail::coro_access::promise(body_).enter(self, &caller.promise());
         return detail::transfer(self, detail::coro_access::handle(body_));

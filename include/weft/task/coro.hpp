@@ -8,7 +8,6 @@
 #include <concepts>
 #include <coroutine>
 #include <exception>
-#include <memory>
 #include <source_location>
 #include <type_traits>
 #include <utility>
@@ -16,7 +15,9 @@
 #include "weft/base/check.hpp"
 #include "weft/base/lifetime.hpp"
 #include "weft/task/join_scope.hpp"
+#include "weft/task/never_awaited.hpp"
 #include "weft/task/promise.hpp"
+#include "weft/task/result_slot.hpp"
 
 // Fact: without trivial_abi a coro goes through memory, as everything does that has a destructor,
 // and stays in the caller's frame until the end of the full expression. The tag gives functions
@@ -54,9 +55,11 @@ concept weft_promise = std::derived_from<Promise, promise_base>;
 /// It owns what its function took by value, and looks at what that took by reference, at the object
 /// or lambda that it was called on included: these must live until it has ended, also where it
 /// became a task (docs/lifetimes.md).
-/// Destroying one that was never started frees its arguments and runs nothing. Cancellation: it has
-/// none of its own; the task that awaits it does. Threads: not shared; the body may resume on any
-/// worker after a suspension.
+/// Destroying one that was never started frees its arguments, runs nothing and is reported, as
+/// failure::kind::never_awaited, unless an exception is what destroys it. `close()` says that it is
+/// not wanted.
+/// Cancellation: it has none of its own; the task that awaits it does. Threads: not shared; the
+/// body may resume on any worker after a suspension.
 template <class T = void>
 class [[nodiscard("a coroutine does nothing until it is awaited or given to create_task")]] coro {
     static_assert(!std::is_reference_v<T>, "return a pointer or std::reference_wrapper instead");
@@ -71,15 +74,16 @@ public:
         std::swap(frame_, other.frame_);
         return *this;
     }
-    ~coro() {
-        if (frame_) frame_.destroy();
-    }
+    ~coro();
 
     detail::coro_awaiter<T> operator co_await() && noexcept;
     void operator co_await() & = delete;  // write co_await std::move(c), or co_await f() directly
 
-    /// False after it was moved from, awaited or made a task.
+    /// False after it was moved from, awaited, closed or made a task.
     [[nodiscard]] bool valid() const noexcept { return static_cast<bool>(frame_); }
+    /// Frees it and its arguments, coroutines among them, unstarted and unreported. Nothing happens
+    /// if it is not valid.
+    void close() noexcept;
 
 private:
     friend promise_type;
@@ -93,66 +97,6 @@ private:
 // ---------------------------------------------------------------------------------------------
 
 namespace detail {
-
-/// Where a coroutine leaves its value or exception.
-template <class T>
-class result_slot {
-public:
-    result_slot() noexcept {}
-    result_slot(const result_slot&) = delete;
-    result_slot& operator=(const result_slot&) = delete;
-    ~result_slot() {
-        if (state_ == state::value) std::destroy_at(std::addressof(value_));
-        if (state_ == state::error) std::destroy_at(std::addressof(error_));
-    }
-
-    template <class U>
-    void set_value(U&& value) {
-        std::construct_at(std::addressof(value_), std::forward<U>(value));
-        state_ = state::value;
-    }
-    void set_error(std::exception_ptr error) noexcept {
-        // A local's destructor may throw after `co_return value`.
-        if (state_ == state::value) std::destroy_at(std::addressof(value_));
-        std::construct_at(std::addressof(error_), std::move(error));
-        state_ = state::error;
-    }
-    [[nodiscard]] bool has_value() const noexcept { return state_ == state::value; }
-    [[nodiscard]] bool has_error() const noexcept { return state_ == state::error; }
-    [[nodiscard]] T& value() noexcept { return value_; }
-    [[nodiscard]] std::exception_ptr& error() noexcept { return error_; }
-    WEFT_INLINE_RESUME T take() {
-        if (state_ == state::error) [[unlikely]]
-            std::rethrow_exception(error_);
-        return std::move(value_);
-    }
-
-private:
-    enum class state : unsigned char { empty, value, error };
-    union {
-        T value_;
-        std::exception_ptr error_;
-    };
-    state state_ = state::empty;
-};
-
-template <>
-class result_slot<void> {
-public:
-    void set_value() noexcept { done_ = true; }
-    void set_error(std::exception_ptr error) noexcept { error_ = std::move(error); }
-    [[nodiscard]] bool has_value() const noexcept { return done_; }
-    [[nodiscard]] bool has_error() const noexcept { return error_ != nullptr; }
-    [[nodiscard]] std::exception_ptr& error() noexcept { return error_; }
-    WEFT_INLINE_RESUME void take() const {
-        if (error_) [[unlikely]]
-            std::rethrow_exception(error_);
-    }
-
-private:
-    std::exception_ptr error_;
-    bool done_ = false;
-};
 
 template <class T>
 class coro_promise final : public promise_base {
@@ -206,6 +150,11 @@ struct coro_access {
     static std::coroutine_handle<> handle(coro<T>& c) noexcept {
         return c.frame_;
     }
+    /// Of what is not wanted, or has ended: nobody is told, not of what it was given either.
+    template <class T>
+    static void discard(coro<T>& c) noexcept {
+        if (c.frame_) destroy_quietly(release(c));
+    }
 };
 
 template <class T>
@@ -238,6 +187,24 @@ inline coro<void> coro_promise<void>::get_return_object() noexcept {
 }
 
 }  // namespace detail
+
+// Fact: clang makes it inline only after it has split the coroutine whose temporary the coro is:
+// the temporary is kept in that one's frame then, for 8 % of what a call costs.
+template <class T>
+[[gnu::always_inline]] inline coro<T>::~coro() {
+    if (!frame_) return;
+    if (!frame_.promise().is_entered()) [[unlikely]]
+        detail::drop_never_awaited(frame_, frame_.promise());
+    else
+        frame_.destroy();
+}
+
+template <class T>
+void coro<T>::close() noexcept {
+    WEFT_CHECK(!frame_ || !frame_.promise().is_entered(),
+               "a coro was closed while a when_all runs it: leave its list alone during the await");
+    detail::coro_access::discard(*this);
+}
 
 template <class T>
 detail::coro_awaiter<T> coro<T>::operator co_await() && noexcept {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the weft authors
 
-// What the runtime tells its failure handler: an exception that no code is left to receive.
+// What the runtime tells its failure handler: an exception that no code is left to receive, and
+// other mistakes that nothing else brings to light.
 #pragma once
 
 #include <exception>
@@ -20,13 +21,16 @@ struct failure {
         stuck,            ///< a task did not stop before the shutdown deadline; no exception
         deadlock,         ///< see runtime_options::report_deadlocks; no exception
         not_awaited,      ///< see runtime_options::report_unawaited; no exception
+        never_awaited,    ///< a coroutine, no task yet, was destroyed unstarted; no exception
     };
     kind what;
+    /// never_awaited: of the task that has destroyed it; empty outside of tasks.
     std::string task_name;
     std::exception_ptr exception;
-    /// One sentence, with the task's name and what the exception says.
+    /// One sentence, with the task's name and what the exception says; never_awaited: with the
+    /// coroutine function and where that is.
     std::string message;
-    /// Where there is no exception: what the task waits for.
+    /// stuck, deadlock, not_awaited: what the task waits for.
     await_chain chain{};
 };
 

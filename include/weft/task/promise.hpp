@@ -156,6 +156,7 @@ public:
     /// For a coroutine that does nothing but run another: shows that one's place.
     void stand_for(const std::source_location& location) noexcept { location_ = location; }
     /// Who awaits this one; null for the outermost, which a task, or a join, waits for.
+    /// Once entered.
     [[nodiscard]] promise_base* caller() const noexcept {
         return is_child() ? nullptr : reinterpret_cast<promise_base*>(caller_);
     }
@@ -172,6 +173,8 @@ public:
         return std::coroutine_handle<promise_base>::from_promise(*this);
     }
 
+    /// Whether somebody has taken it to run it; nobody will be told if it goes from then on.
+    [[nodiscard]] bool is_entered() const noexcept { return caller_ != not_entered; }
     /// Runs inside `self`, called from `caller` (nullptr: outermost).
     void enter(runnable& self, promise_base* caller) noexcept {
         runnable_ = &self;
@@ -194,11 +197,12 @@ protected:
 
 private:
     static constexpr std::uintptr_t child_mark = 1;
+    static constexpr std::uintptr_t not_entered = 2;  // no promise is there
 
     void leave_parents_place() noexcept;
 
-    runnable* runnable_;         // once entered
-    std::uintptr_t caller_ = 0;  // a promise_base*, or a join_scope* with the mark
+    runnable* runnable_;                   // once entered
+    std::uintptr_t caller_ = not_entered;  // a promise_base*, or a join_scope* with the mark
     std::source_location location_;
 };
 

@@ -112,14 +112,17 @@ std::coroutine_handle<> task_record<T>::finish(runnable& self,
                                                std::coroutine_handle<> frame) noexcept {
     auto& record = static_cast<task_record&>(self);
     auto typed = std::coroutine_handle<coro_promise<T>>::from_address(frame.address());
-    std::exception_ptr error = record.keep(typed.promise().result);
-    typed.destroy();  // the body's arguments go before anybody learns that the task is done
-    if (!error && record.may_be_unshared()) {
+    // The body's arguments go before anybody learns that the task is done.
+    if (std::exception_ptr error = record.keep(typed.promise().result)) [[unlikely]] {
+        destroy_quietly(typed);
+        record.complete_error(std::move(error));
+        return record.leave();
+    }
+    typed.destroy();
+    if (record.may_be_unshared()) {
         if (std::coroutine_handle<> next = record.finish_unshared()) return next;
     }
-    if (error) {
-        record.complete_error(std::move(error));
-    } else if (!record.complete_value()) {
+    if (!record.complete_value()) {
         record.value().destroy();
         record.complete_error(record.cancellation());
     }
@@ -129,7 +132,7 @@ std::coroutine_handle<> task_record<T>::finish(runnable& self,
 template <class T>
 std::coroutine_handle<> task_record<T>::abandon(runnable& self) noexcept {
     auto& record = static_cast<task_record&>(self);
-    self.resume_point.destroy();
+    destroy_quietly(self.resume_point);
     record.complete_error(record.cancellation());
     return record.leave();
 }

@@ -55,7 +55,10 @@ public:
     }
     std::conditional_t<std::is_void_v<T>, bool, std::optional<T>> await_resume() {
         auto& result = coro_access::promise(body_).result;
-        if (scope_.leave(result.has_error() && is_cancellation(result.error()))) return {};
+        if (scope_.leave(result.has_error() && is_cancellation(result.error()))) {
+            coro_access::discard(body_);
+            return {};
+        }
         if constexpr (std::is_void_v<T>) {
             result.take();
             return true;

@@ -116,6 +116,8 @@ protected:
         return scope_.leave() && result().has_error() && is_cancellation(result().error());
     }
     [[nodiscard]] result_slot<T>& result() noexcept { return coro_access::promise(body_).result; }
+    /// What the body ended with is of no use.
+    void discard() noexcept { coro_access::discard(body_); }
 
 private:
     Scope scope_;

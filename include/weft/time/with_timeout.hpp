@@ -44,7 +44,10 @@ public:
     using body::await_ready, body::await_suspend;
     using body::body;
     moved_on<T> await_resume() {
-        if (this->ended_by_limit()) return {};
+        if (this->ended_by_limit()) {
+            this->discard();
+            return {};
+        }
         if constexpr (std::is_void_v<T>) {
             this->result().take();
             return true;

@@ -68,6 +68,7 @@ coro<> children_in_place() {
         auto never_awaited = when_all(nameless);
     }
     CHECK(nameless.size() == 1);
+    nameless[0].close();
 }
 
 coro<> holds(std::shared_ptr<int> /*what*/, bool suspends) {

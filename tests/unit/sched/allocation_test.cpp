@@ -121,6 +121,12 @@ coro<> starts_tasks_without_memory() {
     co_await drains();
 }
 
+coro<> drops_without_memory() {
+    const long reports = sweep([] { static_cast<void>(gives(1)); });
+    CHECK(reports > 0);
+    co_return;
+}
+
 /// No more address space than `extra` bytes beyond what there is, for as long as it lives.
 class address_limit {
 public:
@@ -198,6 +204,7 @@ coro<> combines_without_memory() {
     CHECK(gathers > 0);
     co_await drains();
     long forks = sweep([] {
+        const detail::quiet_drop unawaited;
         std::vector<coro<int>> all;
         for (int i = 0; i < 10; ++i) all.push_back(gives(i));
         auto both = when_all(std::move(all));
@@ -282,6 +289,17 @@ TEST_CASE("blocks are freed although no memory is left for their magazines") {
 TEST_CASE("starting tasks without memory") {
     on_workers(multi,
                [](unsigned workers) { run(starts_tasks_without_memory(), {.workers = workers}); });
+}
+
+TEST_CASE("a coroutine that nobody awaits, without the memory to say so") {
+    on_workers(multi, [](unsigned workers) {
+        failure_log told;
+        runtime r{{.workers = workers}};
+        told.attach(r);
+        r.block_on(drops_without_memory());
+        REQUIRE(!told.all().empty());
+        CHECK(told.all().back().what == failure::kind::never_awaited);
+    });
 }
 
 TEST_CASE("a full address space") {

@@ -245,6 +245,8 @@ TEST_CASE("tasks and runs that nobody waits for any more leave nothing behind") 
             {
                 auto never_awaited = s.run(value_of(1));
                 auto nor_this = s.run([] { return 1; });
+                never_awaited.close();
+                nor_this.close();
             }
             s.create_task(value_of(1));
             co_return;
