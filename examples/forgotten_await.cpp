@@ -27,8 +27,9 @@ int main() {
     weft::runtime runtime;
     runtime.set_failure_handler([](const weft::failure& what) {
         if (what.what != weft::failure::kind::never_awaited) return;
-        const std::string place = what.message.substr(what.message.find(" at ") + 4);
-        std::printf("%s\n", place.c_str());
+        // In front of this the message names the coroutine, its file and its line.
+        const std::string fate = what.message.substr(what.message.find("was never"));
+        std::printf("one save %s\n", fate.c_str());
     });
     runtime.block_on(edit());
 }

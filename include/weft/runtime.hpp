@@ -37,7 +37,8 @@ struct runtime_options {
     /// `run` and `block_on` turn the first SIGINT or SIGTERM into cancellation of the main task; a
     /// second one has its default effect. A signal that the process ignores or handles itself is
     /// left alone. Empty, as in asyncio: SIGINT only, and only on the process's main thread. Of
-    /// several threads that block, the first with `true` is told, or else the main thread.
+    /// several threads that block, the first with `true` is told, or else the main thread. A main
+    /// task that fails after the request with an error of its own ends with that alone.
     std::optional<bool> handle_signals{};
     /// How long `close` waits for the tasks it cancelled; what is left then is reported and leaked.
     std::chrono::nanoseconds shutdown_timeout = std::chrono::nanoseconds::max();

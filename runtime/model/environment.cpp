@@ -25,6 +25,8 @@ std::uint64_t (*real_environment::random_)() noexcept = nullptr;
 
 namespace {
 
+constinit std::atomic<std::uint64_t> random_state{0};
+
 std::uint64_t random_seed() noexcept {
     try {
         std::random_device device;
@@ -35,26 +37,30 @@ std::uint64_t random_seed() noexcept {
     }
 }
 
+bool registers_membarrier() noexcept {
+    const long query = ::syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0);
+    if (query < 0 || (query & MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0) return false;
+    return ::syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+}
+
 }  // namespace
 
 /// splitmix64 (G. Steele, D. Lea, C. Flood, 2014): a count, well mixed.
 std::uint64_t real_environment::random() noexcept {
     if (random_ != nullptr) return random_();
     constexpr std::uint64_t step = 0x9e3779b97f4a7c15u;
-    static atomic<std::uint64_t> state{random_seed()};
-    std::uint64_t bits = state.fetch_add(step, std::memory_order_relaxed) + step;  // no edge
+    std::uint64_t bits = random_state.fetch_add(step, std::memory_order_relaxed) + step;  // no edge
     bits = (bits ^ (bits >> 30)) * 0xbf58476d1ce4e5b9u;
     bits = (bits ^ (bits >> 27)) * 0x94d049bb133111ebu;
     return bits ^ (bits >> 31);
 }
 
 void real_environment::initialise() noexcept {
-    static const bool registered = [] {
-        long query = ::syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0);
-        if (query < 0 || (query & MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0) return false;
-        return ::syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+    [[maybe_unused]] static const bool once = [] {
+        random_state.store(random_seed(), std::memory_order_relaxed);  // no edge
+        asymmetric_fence_ = registers_membarrier();
+        return true;
     }();
-    if (registered && !asymmetric_fence_) asymmetric_fence_ = true;
 }
 
 void real_environment::heavy_fence() noexcept {

@@ -21,7 +21,7 @@ namespace detail {
 class main_wait {
 public:
     explicit main_wait(std::optional<bool> handle_signals) {
-        if (handle_signals.value_or(is_main_thread()))
+        if (handle_signals ? *handle_signals : is_main_thread())
             signals.emplace(*latch, handle_signals.has_value());
     }
     std::shared_ptr<completion_latch> latch = std::make_shared<completion_latch>();
@@ -34,7 +34,7 @@ namespace {
 
 void refuse_on_a_worker() {
     detail::worker_port* here = detail::this_worker();
-    if (here != nullptr) {
+    if (here != nullptr && !static_cast<detail::runtime_core&>(here->runtime()).is_copy()) {
         throw usage_error(
             "run and block_on would block a worker of a running runtime: await the coroutine "
             "instead");

@@ -140,8 +140,7 @@ runtime_core::runtime_core(const runtime_options& options, cache_map map)
     if (options.report_deadlocks < nanoseconds::zero()) {
         throw std::invalid_argument("weft: report_deadlocks is at least zero");
     }
-    env::initialise();
-    guard_forks();
+    prepare_process();
     threads_.reserve(capacity_);
     for (unsigned i = 0; i < regular_; ++i) {
         auto as = is_single() ? worker::role::alone : worker::role::regular;

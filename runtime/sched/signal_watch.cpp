@@ -15,6 +15,7 @@
 #endif
 
 #include <array>
+#include <bit>
 #include <cerrno>
 #include <cstdlib>
 #include <exception>
@@ -29,15 +30,17 @@ namespace {
 
 std::terminate_handler terminate_before = nullptr;
 
-void end_by_signal(int number) noexcept {
+[[noreturn]] void end_by_signal(int number) noexcept {
+    signal_watch::hold_list();  // for good: nobody sets a handler any more
     struct sigaction usual{};
     usual.sa_handler = SIG_DFL;
     sigset_t only_this;
     sigemptyset(&only_this);
     sigaddset(&only_this, number);
-    if (sigaction(number, &usual, nullptr) != 0) return;
-    if (pthread_sigmask(SIG_UNBLOCK, &only_this, nullptr) != 0) return;
+    sigaction(number, &usual, nullptr);
+    pthread_sigmask(SIG_UNBLOCK, &only_this, nullptr);
     raise(number);
+    _exit(128 + number);  // still there: process 1 of a container, whom no default effect meets
 }
 
 /// A program that does not catch `interrupted` ends as it would have ended without us.
@@ -66,11 +69,7 @@ bool is_main_thread() noexcept {
 }
 
 void throw_interrupted(int number) {
-    static const bool installed = [] {
-        terminate_before = std::set_terminate(&terminate_interrupted);
-        return true;
-    }();
-    static_cast<void>(installed);
+    signal_watch::install_terminate_handler();
     throw interrupted(number);
 }
 
@@ -79,7 +78,6 @@ struct signal_watch::registry {
     struct action {
         int number;
         bool installed;
-        struct sigaction before;
     };
 
     static bool takes(const signal_watch* watch, int number) noexcept {
@@ -91,53 +89,59 @@ struct signal_watch::registry {
         inside.fetch_add(1, std::memory_order_seq_cst);                // N3
         signal_watch* watch = target.load(std::memory_order_seq_cst);  // N1 N3
         if (takes(watch, number)) {
-            watch->pending_.store(number, std::memory_order_release);  // N1
+            watch->pending_.fetch_or(1u << number, std::memory_order_release);  // N1
             watch->latch_.bump();
         } else {
-            // Whoever saved this handler during a call and put it back is rid of it here.
-            struct sigaction now{};
-            if (sigaction(number, nullptr, &now) == 0 && now.sa_handler == &note) {
-                now.sa_handler = SIG_DFL;
-                sigaction(number, &now, nullptr);
-            }
-            raise(number);  // after this handler: what is there now has its turn
+            remove(number);  // somebody saved it during a call and has put it back since
+            raise(number);   // after this handler: what is there now has its turn
         }
         inside.fetch_sub(1, std::memory_order_release);  // N3: the bump is over
         errno = saved_errno;
     }
 
-    static void install(action& of) noexcept {
-        if (sigaction(of.number, nullptr, &of.before) != 0) return;
-        if (of.before.sa_handler == &note) of.before.sa_handler = SIG_DFL;  // put back by others
-        if (of.before.sa_handler != SIG_DFL) return;
+    static bool is_unset(const struct sigaction& handler) noexcept {
+        return handler.sa_handler == SIG_DFL || handler.sa_handler == &note;
+    }
+
+    /// False, and nothing changed, where the program has a handler of its own.
+    static bool exchange(int number, const struct sigaction& to) noexcept {
+        struct sigaction was{};
+        if (sigaction(number, nullptr, &was) != 0 || !is_unset(was)) return false;
+        if (sigaction(number, &to, &was) != 0) return false;
+        if (is_unset(was)) return true;
+        sigaction(number, &was, nullptr);  // N5
+        return false;
+    }
+
+    static bool install(int number) noexcept {
         struct sigaction mine{};
         mine.sa_handler = &note;
         sigfillset(&mine.sa_mask);  // another handler might leave by a jump, and `inside` as it is
-        mine.sa_flags = SA_RESTART;
-        of.installed = sigaction(of.number, &mine, nullptr) == 0;
+        mine.sa_flags = SA_RESTART | SA_ONSTACK;
+        return exchange(number, mine);
     }
 
-    static void restore(action& of) noexcept {
-        of.installed = false;
-        struct sigaction now{};
-        if (sigaction(of.number, nullptr, &now) != 0 || now.sa_handler != &note) {
-            return;  // the program has put its own in the place
-        }
-        sigaction(of.number, &of.before, nullptr);
+    static void remove(int number) noexcept {
+        struct sigaction usual{};
+        usual.sa_handler = SIG_DFL;
+        exchange(number, usual);
     }
 
     /// From here on signals are told to the first of the list. The mutex is held.
     static void tell_the_first() noexcept {
         signal_watch* now = first != nullptr && !first->has_taken_ ? first : nullptr;
         for (action& a : actions) {
-            if (a.installed && !takes(now, a.number)) restore(a);
+            if (a.installed && !takes(now, a.number)) {
+                remove(a.number);
+                a.installed = false;
+            }
         }
         target.store(now, std::memory_order_seq_cst);          // N1 N3
         while (inside.load(std::memory_order_seq_cst) != 0) {  // N3
             std::this_thread::yield();                         // a handler is a few instructions
         }
         for (action& a : actions) {
-            if (!a.installed && takes(now, a.number)) install(a);
+            if (!a.installed && takes(now, a.number)) a.installed = install(a.number);
         }
     }
 
@@ -145,8 +149,7 @@ struct signal_watch::registry {
     static inline constinit real_environment::atomic<int> inside{0};
     static inline constinit std::mutex mutex;
     static inline constinit signal_watch* first = nullptr;
-    static inline constinit std::array<action, 2> actions{
-        {{SIGINT, false, {}}, {SIGTERM, false, {}}}};
+    static inline constinit std::array<action, 2> actions{{{SIGINT, false}, {SIGTERM, false}}};
 };
 
 signal_watch::signal_watch(completion_latch& latch, bool asked_for) noexcept
@@ -168,7 +171,7 @@ int signal_watch::take() noexcept {
     const std::scoped_lock hold{registry::mutex};
     has_taken_ = true;
     registry::tell_the_first();
-    return pending_.exchange(0, std::memory_order_acq_rel);  // N1
+    return take_pending();
 }
 
 int signal_watch::stop() noexcept {
@@ -179,7 +182,24 @@ int signal_watch::stop() noexcept {
     while (*place != this) place = &(*place)->next_;
     *place = next_;
     registry::tell_the_first();
-    return pending_.exchange(0, std::memory_order_acq_rel);  // N1
+    return take_pending();
+}
+
+int signal_watch::take_pending() noexcept {
+    const unsigned pending = pending_.exchange(0, std::memory_order_acq_rel);  // N1
+    if (pending == 0) return 0;
+    const int number = std::countr_zero(pending);
+    if (const unsigned other = pending & (pending - 1); other != 0) {
+        kill(getpid(), std::countr_zero(other));  // the second one
+    }
+    return number;
+}
+
+void signal_watch::install_terminate_handler() {
+    const std::scoped_lock hold{registry::mutex};
+    if (terminate_before != nullptr) return;
+    terminate_before = std::get_terminate();
+    std::set_terminate(&terminate_interrupted);
 }
 
 void signal_watch::hold_list() { registry::mutex.lock(); }

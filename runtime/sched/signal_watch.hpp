@@ -13,6 +13,8 @@
 // Fields     the list of watches, what was installed before → the list's mutex
 // Invariants N2 a handler touches lock-free words and a latch only, and keeps errno.
 //            N4 a fork's child has no watch, no handler of ours, and a free mutex.
+//            N5 a handler that the program sets meanwhile is put back: the kernel hands out what
+//               was there as it exchanges handlers, and we look at that, not at what was before.
 // Edges      N1 the target is set before the handlers are installed and cleared after they are
 //               gone; pending is written before the latch is bumped
 //            N3 store-load pair: handler {count itself inside, read target} against watch {change
@@ -40,10 +42,14 @@ public:
     /// What came and nobody asked for has its effect now.
     ~signal_watch();
 
-    /// The signal that came, once; 0 if none. Signals have their default effect from then on.
+    /// The signal that came, once; 0 if none. Signals have their default effect from then on, and
+    /// so has the other one if both came.
     [[nodiscard]] int take() noexcept;
     /// Ends the watch: what was there before is restored. The signal that came and was not taken.
     [[nodiscard]] int stop() noexcept;
+
+    /// Once for the process.
+    static void install_terminate_handler();
 
     // Around fork(): see sched/fork_guard.hpp.
     static void hold_list();
@@ -53,12 +59,14 @@ public:
 private:
     struct registry;
 
+    [[nodiscard]] int take_pending() noexcept;
+
     completion_latch& latch_;
     signal_watch* next_ = nullptr;
     const bool asked_for_;
     bool is_listed_ = true;
     bool has_taken_ = false;
-    real_environment::atomic<int> pending_{0};
+    real_environment::atomic<unsigned> pending_{0};  // bit n: signal n
 };
 
 }  // namespace weft::detail

@@ -60,7 +60,7 @@ struct real_environment {
     /// process has no threads of weft. Waits in the kernel keep the system's time.
     static void set_clock(time_point (*clock)() noexcept) noexcept { clock_ = clock; }
 
-    /// 64 random bits: to spread load, never for secrets. Any thread.
+    /// 64 random bits: to spread load, never for secrets. Any thread, after initialise().
     [[nodiscard]] static std::uint64_t random() noexcept;
     /// What random() gives instead; null: its own again. For tests, while this process has no
     /// threads of weft.
@@ -68,7 +68,7 @@ struct real_environment {
 
     /// True once membarrier(2) is registered for this process: fixed before the first worker runs.
     [[nodiscard]] static bool has_asymmetric_fence() noexcept { return asymmetric_fence_; }
-    /// Registers for membarrier; idempotent, any thread, before workers start.
+    /// Registers for membarrier and seeds random(); idempotent, any thread, before workers start.
     static void initialise() noexcept;
 
 private:

@@ -274,6 +274,38 @@ TEST_CASE("a forked child may start a runtime of its own") {
     CHECK(result.output == "");
 }
 
+TEST_CASE("a task's forked child may start a runtime of its own") {
+    if (!forked_child_has_threads()) {
+        WARN("skipped: ThreadSanitizer cannot follow threads of a forked child");
+        return;
+    }
+    const auto workers = GENERATE(1u, 2u);
+    child_result result = in_child([workers] {
+        auto forks = [workers]() -> coro<int> {
+            const pid_t child = ::fork();
+            if (child == 0) ::_exit(run(spreads(100), {.workers = workers}) == 100 ? 7 : 8);
+            int status = 0;
+            ::waitpid(child, &status, 0);
+            co_return WIFEXITED(status) ? WEXITSTATUS(status) : 9;
+        };
+        return run(forks(), {.workers = workers});
+    });
+    CHECK(result.exit_code == 7);
+}
+
+TEST_CASE("a process's first runtimes may begin on several threads at once") {
+    const child_result result = in_child([] {
+        std::atomic<int> right{0};
+        std::vector<std::thread> threads;
+        for (int i = 0; i < 4; ++i) {
+            threads.emplace_back([&right] { right += run(returns(1), {.workers = 1}); });
+        }
+        for (auto& thread : threads) thread.join();
+        return right == 4 ? 3 : 4;
+    });
+    CHECK(result.exit_code == 3);
+}
+
 TEST_CASE("a forked child may start many runtimes where its parent had many threads") {
     if (!forked_child_has_threads()) {
         WARN("skipped: ThreadSanitizer cannot follow threads of a forked child");

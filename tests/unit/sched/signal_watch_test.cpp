@@ -3,6 +3,7 @@
 
 #include "sched/signal_watch.hpp"
 
+#include <sched.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -59,6 +60,12 @@ coro<> swallows_one_of_two(int number) {
     co_await is_hit_by(number);
 }
 
+coro<> is_hit_by_both() {
+    send(SIGINT);
+    send(SIGTERM);
+    co_await sleep(far);
+}
+
 coro<int> survives(int number) {
     send(number);
     co_await yield();
@@ -69,6 +76,8 @@ coro<int> ends_with(int number) {
     send(number);
     co_return 1;
 }
+
+coro<> no_work() { co_return; }
 
 coro<int> fails() {
     throw std::runtime_error("of its own");
@@ -120,6 +129,20 @@ coro<> opens_and_waits(std::atomic<bool>& began, int& met) {
     }
 }
 
+void handle_it_ourselves(int /*number*/) {}
+
+void (*handler_of(int number))(int) {
+    struct sigaction now{};
+    sigaction(number, nullptr, &now);
+    return now.sa_handler;
+}
+
+void spin_for(std::chrono::nanoseconds time) {
+    const auto end = std::chrono::steady_clock::now() + time;
+    while (std::chrono::steady_clock::now() < end) {
+    }
+}
+
 /// What interrupted `body`, 0 if nothing did.
 template <class Body>
 int interrupter_of(Body body) {
@@ -157,12 +180,46 @@ TEST_CASE("a main task that handles the signal returns normally, and a second on
     CHECK(deadly.signal == SIGINT);
 }
 
+TEST_CASE("the second of two different signals is deadly, however soon it comes") {
+    if (signals_are_deferred()) return;
+    const auto workers = GENERATE(1u, 2u);
+    for (int i = 0; i < 20; ++i) {
+        const child_result result = in_child([workers] {
+            return interrupter_of(
+                [workers] { run(is_hit_by_both(), {.workers = workers, .handle_signals = true}); });
+        });
+        CHECK(result.signal == SIGTERM);
+    }
+}
+
 TEST_CASE("a signal that the process ignores stays ignored") {
     const child_result result = in_child([] {
         signal(SIGINT, SIG_IGN);
         return run(survives(SIGINT), {.workers = 1, .handle_signals = true});
     });
     CHECK(result.exit_code == 8);
+}
+
+TEST_CASE("a handler that the program sets beside a blocking call stays") {
+    const child_result result = in_child([] {
+        std::atomic<bool> is_over{false};
+        int lost = 0;
+        std::thread sets{[&] {
+            for (int i = 0; i < 3000; ++i) {
+                signal(SIGINT, &handle_it_ourselves);
+                spin_for(50us);
+                if (handler_of(SIGINT) != &handle_it_ourselves) ++lost;
+                signal(SIGINT, SIG_DFL);
+                spin_for(std::chrono::microseconds{i % 37});
+            }
+            is_over = true;
+        }};
+        runtime r{{.workers = 1}};
+        while (!is_over) r.block_on(no_work());
+        sets.join();
+        return lost == 0 ? 3 : 4;
+    });
+    CHECK(result.exit_code == 3);
 }
 
 TEST_CASE("unasked, run takes SIGINT only, and on the main thread only") {
@@ -269,6 +326,49 @@ TEST_CASE("an interruption that nobody catches ends the process by its signal") 
     });
     CHECK(on_a_thread.signal == number);
     CHECK(on_a_thread.output == "goodbye\n");
+}
+
+TEST_CASE("nobody takes the signal of an interruption that ends the process") {
+    if (signals_are_deferred()) return;
+    for (int i = 0; i < 40; ++i) {
+        const child_result result = in_child([] {
+            std::atomic<bool> began{false};
+            std::thread thread{[&began] {
+                runtime r{{.workers = 1, .handle_signals = true}};
+                began = true;
+                spin_for(1ms);
+                r.block_on(is_hit_by(SIGINT));
+            }};
+            runtime r{{.workers = 1}};
+            while (!began) std::this_thread::yield();
+            interrupter_of([&r] {
+                for (;;) r.block_on(no_work());
+            });
+            thread.join();
+            return 1;
+        });
+        CHECK(result.signal == SIGINT);
+    }
+}
+
+TEST_CASE("as a container's first process it ends by the status that a shell gives the signal") {
+    if (signals_are_deferred()) return;
+    const child_result result = in_child([]() noexcept {
+        if (::unshare(CLONE_NEWPID) != 0 && ::unshare(CLONE_NEWUSER | CLONE_NEWPID) != 0) return 77;
+        const pid_t first = ::fork();
+        if (first == 0) {
+            run(is_hit_by(SIGINT), {.workers = 2});
+            return 1;
+        }
+        int status = 0;
+        ::waitpid(first, &status, 0);
+        return WIFEXITED(status) ? WEXITSTATUS(status) : 2;
+    });
+    if (result.exit_code == 77) {
+        WARN("skipped: no right to a process namespace");
+        return;
+    }
+    CHECK(result.exit_code == 128 + SIGINT);
 }
 
 TEST_CASE("after an interruption other exceptions that nobody catches end the process as ever") {
